@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a child does between fork and being itself: descriptors, limits, group, signals, ties to its parent. */
+#include "process/birth.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define EXIT_STILLBORN 127
+
+static int by_number(const void *a, const void *b)
+{
+	int left = ((const struct kk_process_fd *)a)->to, right = ((const struct kk_process_fd *)b)->to;
+
+	return (left > right) - (left < right);
+}
+
+int kk_birth_prepare(struct kk_birth *birth, const struct kk_process_spec *spec, int lifeline, struct kk_error *error)
+{
+	static const char *const empty[] = {NULL};
+
+	if (!spec->path == !spec->function)
+		return kk_error_set(error, KK_ERR_INVALID, "a process needs either a program or a function");
+	birth->spec = spec;
+	birth->fds = calloc(spec->fd_count + 1, sizeof(*birth->fds));
+	if (!birth->fds)
+		return kk_error_set(error, KK_ERR_MEMORY, "no memory for a list of descriptors");
+	for (size_t i = 0; i < spec->fd_count; i++)
+		birth->fds[birth->fd_count++] = spec->fds[i];
+	if (lifeline >= 0)
+		birth->fds[birth->fd_count++] = (struct kk_process_fd){lifeline, spec->lifeline};
+	qsort(birth->fds, birth->fd_count, sizeof(*birth->fds), by_number);
+	for (size_t i = 0; i < birth->fd_count; i++) {
+		if (birth->fds[i].from < 0 || birth->fds[i].to < 0)
+			return kk_error_set(error, KK_ERR_INVALID, "a negative descriptor");
+		if (i > 0 && birth->fds[i].to == birth->fds[i - 1].to)
+			return kk_error_set(error, KK_ERR_INVALID, "descriptor %d is given twice", birth->fds[i].to);
+	}
+	birth->default_argv[0] = spec->path;
+	birth->argv = spec->argv ? spec->argv : birth->default_argv;
+	birth->environment = spec->environment ? spec->environment : empty;
+	birth->parent = getpid();
+	return KK_OK;
+}
+
+void kk_birth_done(struct kk_birth *birth)
+{
+	free(birth->fds);
+	birth->fds = NULL;
+}
+
+static int close_between(int first, int last)
+{
+	return first > last ? 0 : close_range((unsigned)first, (unsigned)last, 0);
+}
+
+/* Puts every descriptor where the spec wants it and closes all others but the report pipe. Since a `from` may be
+ * another's `to`, all sources first move above every target. Returns the report pipe's new number, or -1. */
+static int place_descriptors(const struct kk_birth *birth)
+{
+	struct kk_process_fd *fds = birth->fds;
+	size_t n = birth->fd_count;
+	int top = n > 0 && fds[n - 1].to > 2 ? fds[n - 1].to : 2;
+	int report = fcntl(birth->report, F_DUPFD_CLOEXEC, top + 1), next = 0;
+
+	if (report < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		fds[i].from = fcntl(fds[i].from, F_DUPFD_CLOEXEC, top + 1);
+		if (fds[i].from < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (dup2(fds[i].from, fds[i].to) < 0 || close_between(next, fds[i].to - 1) < 0)
+			return -1;
+		next = fds[i].to + 1;
+	}
+	if (close_between(next, report - 1) < 0 || close_range((unsigned)report + 1, ~0U, 0) < 0)
+		return -1;
+	/* A library that opens a file must not get 0, 1 or 2 and then be written to by a printf. */
+	for (int fd = 0; fd <= 2; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+			return -1;
+	}
+	return report;
+}
+
+static int set_limits(const struct kk_process_spec *spec)
+{
+	for (size_t i = 0; i < spec->limit_count; i++) {
+		struct rlimit limit = {.rlim_cur = spec->limits[i].value, .rlim_max = spec->limits[i].value};
+		if (setrlimit((__rlimit_resource_t)spec->limits[i].resource, &limit) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void reset_signals(void)
+{
+	struct sigaction action = {.sa_handler = SIG_DFL};
+	sigset_t none;
+
+	/* Fails for SIGKILL, SIGSTOP and libc's own, which need no reset. */
+	for (int signal = 1; signal < NSIG; signal++)
+		sigaction(signal, &action, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int tie_to_parent(const struct kk_birth *birth)
+{
+	if (birth->spec->die_with_thread) {
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+			return -1;
+		/* The parent may have gone before the kernel knew that we care. */
+		if (getppid() != birth->parent)
+			_exit(EXIT_STILLBORN);
+	}
+	return birth->spec->lifeline > 0 && kk_process_follow(birth->spec->lifeline) < 0 ? -1 : 0;
+}
+
+void kk_birth_run(const struct kk_birth *birth)
+{
+	const struct kk_process_spec *spec = birth->spec;
+	int report = place_descriptors(birth), failed;
+
+	if (report < 0) {
+		report = birth->report;
+		goto stillborn;
+	}
+	if (spec->own_group && setpgid(0, 0) < 0)
+		goto stillborn;
+	if (tie_to_parent(birth) < 0 || set_limits(spec) < 0)
+		goto stillborn;
+	reset_signals();
+	if (spec->function) {
+		close(report);
+		_exit(spec->function(spec->argument));
+	}
+	execve(spec->path, (char *const *)birth->argv, (char *const *)birth->environment);
+stillborn:
+	failed = errno;
+	while (write(report, &failed, sizeof(failed)) < 0 && errno == EINTR)
+		;
+	_exit(EXIT_STILLBORN);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ipc/process/birth.h - reads a spec, produces what a forked child does to become what the spec says.
+ *
+ * The parent prepares everything that takes memory; between fork and exec the child makes only async-signal-safe
+ * calls, since the parent may have had threads that held locks.
+ */
+#ifndef IPC_PROCESS_BIRTH_H
+#define IPC_PROCESS_BIRTH_H
+
+#include <kakehi/process.h>
+
+struct kk_birth {
+	const struct kk_process_spec *spec;
+	struct kk_process_fd *fds; /* the spec's and the lifeline, ordered by `to`          */
+	size_t fd_count;
+	const char *default_argv[2];
+	const char *const *argv;
+	const char *const *environment;
+	pid_t parent;
+	int report; /* write end of a close-on-exec pipe: errno of a failure           */
+};
+
+/* kk_birth_prepare - in the parent. `lifeline` is the read end the child gets, -1: none. `spec` must outlive `birth`.
+ * 0 or an error: no program, a number given twice. */
+int kk_birth_prepare(struct kk_birth *birth, const struct kk_process_spec *spec, int lifeline, struct kk_error *error);
+void kk_birth_done(struct kk_birth *birth);
+
+/* kk_birth_run - in the child, with all signals blocked. Does not return. */
+void kk_birth_run(const struct kk_birth *birth) __attribute__((noreturn));
+
+#endif
