@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <kakehi/wait.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Bit 0: somebody may be waiting. The rest counts wake-ups, so that a ticket grows stale. */
+enum { WAITED = 1, ONE_WAKE = 2 };
+
+static _Atomic uint32_t *word_of(const struct kk_event *event)
+{
+	return (_Atomic uint32_t *)(uintptr_t)&event->word;
+}
+
+static long futex(_Atomic uint32_t *word, int operation, uint32_t value, const struct timespec *timeout)
+{
+	return syscall(SYS_futex, word, operation, value, timeout, NULL, 0);
+}
+
+static void ring_bell(int bell)
+{
+	uint64_t one = 1;
+	if (bell >= 0 && write(bell, &one, sizeof(one)) < 0) {
+		/* The counter is at its limit: whoever watches it has been told already. */
+	}
+}
+
+uint32_t kk_event_prepare(struct kk_event *event)
+{
+	uint32_t ticket = atomic_fetch_or(word_of(event), WAITED) | WAITED;
+	/* Pairs with the fence in kk_event_wake: either we see the change or the waker sees our flag. */
+	atomic_thread_fence(memory_order_seq_cst);
+	return ticket;
+}
+
+int kk_event_sleep(struct kk_event *event, uint32_t ticket, int64_t timeout_ns)
+{
+	struct timespec limit = {timeout_ns / 1000000000, timeout_ns % 1000000000};
+	if (futex(word_of(event), FUTEX_WAIT, ticket, timeout_ns < 0 ? NULL : &limit) < 0 && errno == ETIMEDOUT)
+		return KK_ERR_TIMEOUT;
+	return KK_OK;
+}
+
+/* The flag may be taken down only if nobody sleeps behind it. A waiter may have gone to sleep between a wake that
+ * found nobody and taking the flag down: hence the second wake, after it. One who comes later finds the word changed
+ * and does not sleep. */
+static void lower_flag(_Atomic uint32_t *word, uint32_t value, int bell)
+{
+	if (!atomic_compare_exchange_strong(word, &value, value & ~(uint32_t)WAITED))
+		return;
+	ring_bell(bell);
+	futex(word, FUTEX_WAKE, INT_MAX, NULL);
+}
+
+void kk_event_wake(struct kk_event *event, int count, int bell)
+{
+	_Atomic uint32_t *word = word_of(event);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!(atomic_load_explicit(word, memory_order_relaxed) & WAITED))
+		return;
+	uint32_t value = atomic_fetch_add(word, ONE_WAKE) + ONE_WAKE;
+	ring_bell(bell);
+	if (futex(word, FUTEX_WAKE, (uint32_t)count, NULL) == 0)
+		lower_flag(word, value, bell);
+}
+
+void kk_event_wake_all(struct kk_event *event, int bell)
+{
+	_Atomic uint32_t *word = word_of(event);
+	atomic_fetch_add(word, ONE_WAKE);
+	ring_bell(bell);
+	futex(word, FUTEX_WAKE, INT_MAX, NULL);
+}
+
+bool kk_event_waited(const struct kk_event *event)
+{
+	return atomic_load_explicit(word_of(event), memory_order_relaxed) & WAITED;
+}
