@@ -48,4 +48,7 @@ int kk_options_unpack(const struct kk_option *rows, void *options, size_t option
  * parse)? 0, or KK_ERR_INVALID with a sentence for the author of the stage. */
 int kk_options_check_rows(const struct kk_option *rows, size_t options_size, struct kk_error *error);
 
+/* kk_option_type_name - the type of a row for people: "size", "true or false". Static. */
+const char *kk_option_type_name(const struct kk_option *row);
+
 #endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/diagnostic.h"
+#include "config/store.h"
+#include <kakehi/error.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_KEPT    100 /* a file that is no config at all need not scroll past thousands of lines */
+#define LINE_CHARS  110 /* of a source line that are shown                                         */
+#define AHEAD_CHARS 60  /* of these before the caret                                               */
+
+struct mistake {
+	struct kk_place place;
+	unsigned order; /* of discovery: keeps the sort stable */
+	bool secret;
+	const char *sentence, *nearest, *note;
+};
+
+struct kk_diagnostics {
+	const char *file, *source;
+	size_t size, count, kept;
+	struct kk_store *store;
+	struct mistake mistakes[MAX_KEPT];
+};
+
+struct kk_diagnostics *kk_diagnostics_new(const char *file, const char *source, size_t size)
+{
+	struct kk_diagnostics *diagnostics = calloc(1, sizeof(*diagnostics));
+
+	if (!diagnostics)
+		return NULL;
+	diagnostics->store = kk_store_new();
+	if (!diagnostics->store) {
+		free(diagnostics);
+		return NULL;
+	}
+	diagnostics->file = file;
+	diagnostics->source = source;
+	diagnostics->size = size;
+	return diagnostics;
+}
+
+void kk_diagnostics_free(struct kk_diagnostics *diagnostics)
+{
+	if (!diagnostics)
+		return;
+	kk_store_free(diagnostics->store);
+	free(diagnostics);
+}
+
+static const char *copy(struct kk_diagnostics *diagnostics, const char *text)
+{
+	return text ? kk_store_text(diagnostics->store, text, strlen(text)) : NULL;
+}
+
+void kk_diagnostic_error(struct kk_diagnostics *diagnostics, struct kk_place place, const struct kk_hint *hint,
+                         const char *format, ...)
+{
+	static const struct kk_hint none;
+	va_list args;
+
+	diagnostics->count++;
+	if (diagnostics->kept == MAX_KEPT)
+		return;
+	if (!hint)
+		hint = &none;
+	va_start(args, format);
+	const char *sentence = kk_store_vformat(diagnostics->store, format, args);
+	va_end(args);
+	diagnostics->mistakes[diagnostics->kept] = (struct mistake){
+	    .place = place,
+	    .order = (unsigned)diagnostics->kept,
+	    .secret = hint->secret,
+	    .sentence = sentence ? sentence : kk_status_text(KK_ERR_MEMORY),
+	    .nearest = copy(diagnostics, hint->nearest),
+	    .note = copy(diagnostics, hint->note),
+	};
+	diagnostics->kept++;
+}
+
+size_t kk_diagnostics_count(const struct kk_diagnostics *diagnostics)
+{
+	return diagnostics->count;
+}
+
+static int by_place(const void *left, const void *right)
+{
+	const struct mistake *a = left, *b = right;
+
+	if (a->place.line != b->place.line)
+		return a->place.line < b->place.line ? -1 : 1;
+	if (a->place.column != b->place.column)
+		return a->place.column < b->place.column ? -1 : 1;
+	return a->order < b->order ? -1 : a->order > b->order;
+}
+
+/* The bytes of a line, without its end; NULL if the file has no such line. */
+static const char *find_line(const struct kk_diagnostics *diagnostics, uint32_t line, size_t *length)
+{
+	const char *at = diagnostics->source, *end = at + diagnostics->size;
+
+	for (uint32_t i = 1; i < line && at; i++) {
+		at = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+		at = at ? at + 1 : NULL;
+	}
+	if (!at || !line)
+		return NULL;
+	const char *stop = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+	*length = (size_t)((stop ? stop : end) - at);
+	if (*length && at[*length - 1] == '\r')
+		--*length;
+	return at;
+}
+
+static bool starts_character(char c)
+{
+	return ((unsigned char)c & 0xc0) != 0x80;
+}
+
+/* Control characters of a file must not reach a terminal. */
+static void put_source(FILE *to, char c)
+{
+	fputc(((unsigned char)c < 0x20 && c != '\t') || c == 0x7f ? '?' : c, to);
+}
+
+/* The text, with control characters of whatever it quotes made harmless. */
+static void put_text(FILE *to, const char *text)
+{
+	for (; *text; text++)
+		fputc(((unsigned char)*text < 0x20 && *text != '\n') || *text == 0x7f ? '?' : *text, to);
+}
+
+/* The source line (of a long one the part around the column), and the caret below it. Tabs are kept in both, so that
+ * they line up whatever a tab is wide. */
+static void write_source(const char *line, size_t length, struct kk_place place, FILE *to)
+{
+	uint32_t first = place.column > AHEAD_CHARS ? place.column - AHEAD_CHARS : 1;
+	uint32_t character = 0;
+	char margin[16];
+
+	snprintf(margin, sizeof(margin), "%5u", place.line);
+	fprintf(to, "%s | %s", margin, first > 1 ? "..." : "");
+	for (size_t i = 0; i < length; i++) {
+		character += starts_character(line[i]);
+		if (character >= first && character < first + LINE_CHARS)
+			put_source(to, line[i]);
+	}
+	fprintf(to, "%s\n%*s | %s", character >= first + LINE_CHARS ? "..." : "", (int)strlen(margin), "",
+	        first > 1 ? "   " : "");
+	character = 0;
+	for (size_t i = 0; i < length && character + 1 < place.column; i++) {
+		if (!starts_character(line[i]))
+			continue;
+		character++;
+		if (character >= first)
+			fputc(line[i] == '\t' ? '\t' : ' ', to);
+	}
+	fputs("^\n", to);
+}
+
+static void write_mistake(const struct kk_diagnostics *diagnostics, const struct mistake *mistake, FILE *to)
+{
+	size_t length = 0;
+	const char *line = find_line(diagnostics, mistake->place.line, &length);
+
+	put_text(to, diagnostics->file);
+	if (mistake->place.line)
+		fprintf(to, ":%u:%u", mistake->place.line, mistake->place.column);
+	fputs(": error: ", to);
+	put_text(to, mistake->sentence);
+	fputc('\n', to);
+	if (line && !mistake->secret)
+		write_source(line, length, mistake->place, to);
+	if (mistake->nearest) {
+		fputs("        did you mean \"", to);
+		put_text(to, mistake->nearest);
+		fputs("\"?\n", to);
+	}
+	for (const char *at = mistake->note; at && *at;) {
+		size_t part = strcspn(at, "\n");
+		fprintf(to, "        %.*s\n", (int)part, at);
+		at += part + (at[part] == '\n');
+	}
+}
+
+int kk_diagnostics_write(struct kk_diagnostics *diagnostics, FILE *to)
+{
+	qsort(diagnostics->mistakes, diagnostics->kept, sizeof(diagnostics->mistakes[0]), by_place);
+	for (size_t i = 0; i < diagnostics->kept; i++)
+		write_mistake(diagnostics, &diagnostics->mistakes[i], to);
+	if (diagnostics->count > diagnostics->kept) {
+		put_text(to, diagnostics->file);
+		fprintf(to, ": error: and %zu more mistakes\n", diagnostics->count - diagnostics->kept);
+	}
+	return fflush(to) || ferror(to) ? KK_ERR_SYSTEM : KK_OK;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/config/diagnostic.h - reads mistakes as they are found, produces what people read: all of them, in the order
+ * of the file, each with its position, its source line and, where there is one, the word that was probably meant.
+ */
+#ifndef ENGINE_CONFIG_DIAGNOSTIC_H
+#define ENGINE_CONFIG_DIAGNOSTIC_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Where something stands in the file, both from 1, columns in characters; line 0: the file as a whole. */
+struct kk_place {
+	uint32_t line, column;
+};
+
+/* What a mistake says besides its sentence. All may be left out. */
+struct kk_hint {
+	const char *nearest; /* "did you mean ...?"                                             */
+	const char *note;    /* further lines, separated by '\n', without a final one           */
+	bool secret;         /* the source line holds something that must not be printed        */
+};
+
+struct kk_diagnostics;
+
+/* kk_diagnostics_new - a collector without mistakes, owned by the caller. `file` is the name that is printed, `source`
+ * the `size` bytes of the file, from which lines are quoted; both must outlive it. NULL: out of memory. */
+struct kk_diagnostics *kk_diagnostics_new(const char *file, const char *source, size_t size);
+void kk_diagnostics_free(struct kk_diagnostics *diagnostics);
+
+/* kk_diagnostic_error - adds a mistake; texts are copied; `hint` may be NULL. */
+void kk_diagnostic_error(struct kk_diagnostics *diagnostics, struct kk_place place, const struct kk_hint *hint,
+                         const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* kk_diagnostics_count - mistakes so far. It counts also those that could not be kept for want of memory. */
+size_t kk_diagnostics_count(const struct kk_diagnostics *diagnostics);
+
+/* kk_diagnostics_write - writes all mistakes to `to`, sorted by position. Returns 0, or KK_ERR_SYSTEM if the stream
+ * has failed. */
+int kk_diagnostics_write(struct kk_diagnostics *diagnostics, FILE *to);
+
+#endif
