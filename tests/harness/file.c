@@ -14,6 +14,23 @@
 
 static char test_dir[4096];
 
+/* All memory that belongs to the test: reachable, so that the leak sanitizer sees only the leaks of what is tested. */
+static struct kept {
+	void *memory;
+	struct kept *next;
+} * all_kept;
+
+void *harness_keep(void *memory)
+{
+	struct kept *kept = malloc(sizeof(*kept));
+
+	if (!memory || !kept)
+		fail_msg("out of memory");
+	*kept = (struct kept){.memory = memory, .next = all_kept};
+	all_kept = kept;
+	return memory;
+}
+
 bool harness_make_temporary(char *path, size_t size)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -46,34 +63,33 @@ const char *harness_dir(void)
 	return test_dir;
 }
 
+static char *format_text(const char *format, va_list args)
+{
+	char *text;
+
+	return harness_keep(vasprintf(&text, format, args) < 0 ? NULL : text);
+}
+
 char *harness_text(const char *format, ...)
 {
 	va_list args;
 	char *text;
-	int length;
 
 	va_start(args, format);
-	length = vasprintf(&text, format, args);
+	text = format_text(format, args);
 	va_end(args);
-	if (length < 0)
-		fail_msg("out of memory");
 	return text;
 }
 
 char *harness_path(const char *format, ...)
 {
-	char *path, *below;
 	va_list args;
-	int length;
+	char *below;
 
 	va_start(args, format);
-	length = vasprintf(&below, format, args);
+	below = format_text(format, args);
 	va_end(args);
-	if (length < 0)
-		fail_msg("out of memory");
-	path = harness_text("%s/%s", test_dir, below);
-	free(below);
-	return path;
+	return harness_text("%s/%s", test_dir, below);
 }
 
 void harness_make_dir(const char *path)
@@ -97,18 +113,14 @@ void harness_write_text(const char *path, const char *format, ...)
 {
 	va_list args;
 	char *text;
-	int length;
 
 	va_start(args, format);
-	length = vasprintf(&text, format, args);
+	text = format_text(format, args);
 	va_end(args);
-	if (length < 0)
-		fail_msg("out of memory");
-	harness_write(path, text, (size_t)length);
-	free(text);
+	harness_write(path, text, strlen(text));
 }
 
-char *harness_read(const char *path, size_t *size)
+static char *read_whole(const char *path, size_t *size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	size_t room = 65536, length = 0;
@@ -124,9 +136,15 @@ char *harness_read(const char *path, size_t *size)
 		fail_msg("cannot read %s: %s", path, strerror(errno));
 	close(fd);
 	text[length] = 0;
-	if (size)
-		*size = length;
+	*size = length;
 	return text;
+}
+
+char *harness_read(const char *path, size_t *size)
+{
+	size_t unused;
+
+	return harness_keep(read_whole(path, size ? size : &unused));
 }
 
 bool harness_exists(const char *path)
@@ -155,8 +173,8 @@ static bool same_file(const char *one, const char *other)
 
 	if (!harness_exists(other))
 		return false;
-	bytes = harness_read(one, &size);
-	other_bytes = harness_read(other, &other_size);
+	bytes = read_whole(one, &size);
+	other_bytes = read_whole(other, &other_size);
 	same = size == other_size && memcmp(bytes, other_bytes, size) == 0;
 	free(bytes);
 	free(other_bytes);
@@ -182,8 +200,6 @@ bool harness_same_files(const char *one, const char *other, char *why, size_t wh
 			snprintf(why, why_size, "%s is missing in %s or has other bytes", entry->d_name, other);
 			same = false;
 		}
-		free(path);
-		free(other_path);
 	}
 	if (dir)
 		closedir(dir);

@@ -13,8 +13,8 @@
  * Arguments of a test program: names of the tests to run; none: all.
  * Environment: KAKEHI_TEST_TIMEOUT seconds; KAKEHI_TEST_KEEP=1 keeps the temporary directories and says where.
  *
- * Helpers below that cannot do their work fail the test (cmocka's fail_msg), so their results need no checks. Texts
- * and paths they return belong to the test's process and live until it ends.
+ * Helpers below that cannot do their work fail the test (cmocka's fail_msg), so their results need no checks. What
+ * they return is the test's until its process ends: nothing is to be freed.
  */
 #ifndef TESTS_HARNESS_HARNESS_H
 #define TESTS_HARNESS_HARNESS_H
@@ -112,6 +112,8 @@ const char *harness_dir(void);
 char *harness_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* harness_text - a formatted text. */
 char *harness_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* harness_keep - makes allocated memory belong to the test as the texts do; fails the test if it is NULL. */
+void *harness_keep(void *memory);
 void harness_make_dir(const char *path);
 void harness_write(const char *path, const void *data, size_t size);
 void harness_write_text(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -53,11 +53,9 @@ static const char *find(const char *set, char what)
 static char *copy_value(const char *from, const char *to)
 {
 	static const char names[] = "nrtbf", bytes[] = "\n\r\t\b\f";
-	char *text = calloc(1, (size_t)(to - from) + 1), *end = text;
+	char *text = harness_keep(calloc(1, (size_t)(to - from) + 1)), *end = text;
 	bool string = *from == '"';
 
-	if (!text)
-		fail_msg("out of memory");
 	for (from += string, to -= string; from < to; from++) {
 		const char *name;
 

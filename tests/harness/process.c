@@ -59,16 +59,14 @@ bool harness_alive(pid_t pid)
 
 char *harness_title(pid_t pid)
 {
-	char path[64], *text = calloc(1, 4096);
+	char path[64], text[4096] = "";
 	size_t length = 0;
 	FILE *file;
 
-	if (!text)
-		fail_msg("out of memory");
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
 	file = fopen(path, "re");
 	if (file) {
-		length = fread(text, 1, 4095, file);
+		length = fread(text, 1, sizeof(text) - 1, file);
 		fclose(file);
 	}
 	while (length > 0 && text[length - 1] == 0)
@@ -76,7 +74,7 @@ char *harness_title(pid_t pid)
 	for (size_t i = 0; i < length; i++)
 		if (text[i] == 0)
 			text[i] = ' ';
-	return text;
+	return harness_text("%.*s", (int)length, text);
 }
 
 uint64_t harness_pss_bytes(pid_t pid)

@@ -85,11 +85,9 @@ static int open_input(const char *text, unsigned number)
 struct harness_program *harness_start(const char *const argv[], const struct harness_options *options)
 {
 	static unsigned number;
-	struct harness_program *program = calloc(1, sizeof(*program));
+	struct harness_program *program = harness_keep(calloc(1, sizeof(*program)));
 	int fds[3];
 
-	if (!program)
-		fail_msg("out of memory");
 	number++;
 	program->name = harness_text("%s", argv[0]);
 	program->out = harness_path(".output-%u", number);
@@ -169,10 +167,6 @@ struct harness_result harness_finish(struct harness_program *program)
 	result.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	result.out = harness_out(program);
 	result.err = harness_err(program);
-	free(program->name);
-	free(program->out);
-	free(program->err);
-	free(program);
 	return result;
 }
 
@@ -201,10 +195,10 @@ static unsigned read_port(int fd, const char *name)
 
 struct harness_server *harness_server_start(const char *const argv[])
 {
-	struct harness_server *server = calloc(1, sizeof(*server));
+	struct harness_server *server = harness_keep(calloc(1, sizeof(*server)));
 	int in[2], out[2];
 
-	if (!server || pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
+	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
 		fail_msg("cannot start %s: %s", argv[0], strerror(errno));
 	server->pid = spawn(argv, NULL, (const int[3]){in[0], out[1], 2}, &server->end);
 	close(in[0]);
@@ -240,7 +234,6 @@ void harness_server_stop(struct harness_server *server)
 		;
 	close(server->speech);
 	close(server->end);
-	free(server);
 	if (!in_time)
 		fail_msg("a server did not end when its lifeline was cut");
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
