@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the views go, and when. */
+#include "report/report.h"
+#include "report/view.h"
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SAMPLE_NS 500000000ull
+#define JSON_NS   1000000000ull
+#define PLAIN_NS  60000000000ull
+
+enum progress_kind { PROGRESS_NONE = 0, PROGRESS_TERMINAL, PROGRESS_PLAIN };
+
+struct kk_report {
+	struct kk_report_options options;
+	enum progress_kind progress;
+	bool color;
+	unsigned shown_lines; /* of the progress block, right above the cursor   */
+	uint64_t sampled_ns, json_ns, plain_ns;
+	struct kk_text text, json;
+	struct kk_view view;
+};
+
+static const char *const level_names[] = {
+    [KK_LOG_ERROR] = "error", [KK_LOG_WARNING] = "warning", [KK_LOG_INFO] = "info", [KK_LOG_DEBUG] = "debug"};
+static const char *const level_colors[] = {
+    [KK_LOG_ERROR] = "\033[31m", [KK_LOG_WARNING] = "\033[33m", [KK_LOG_INFO] = "", [KK_LOG_DEBUG] = "\033[2m"};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static bool is_capable_terminal(int fd)
+{
+	const char *term = getenv("TERM");
+
+	return fd >= 0 && isatty(fd) && term && term[0] && strcmp(term, "dumb") != 0;
+}
+
+struct kk_report *kk_report_create(const struct kk_plan *plan, const struct kk_run *run,
+                                   const struct kk_report_options *options, struct kk_error *error)
+{
+	struct kk_report *report = calloc(1, sizeof(*report));
+	const char *no_color = getenv("NO_COLOR");
+	bool terminal = is_capable_terminal(options->text_fd);
+
+	if (!report) {
+		kk_error_set(error, KK_ERR_MEMORY, "no memory for the report");
+		return NULL;
+	}
+	report->options = *options;
+	report->view.plan = plan;
+	report->view.run = run;
+	report->color = terminal && !(no_color && no_color[0]);
+	if (!options->quiet)
+		report->progress = terminal ? PROGRESS_TERMINAL : PROGRESS_PLAIN;
+	return report;
+}
+
+void kk_report_free(struct kk_report *report)
+{
+	if (!report)
+		return;
+	kk_text_free(&report->text);
+	kk_text_free(&report->json);
+	free(report);
+}
+
+/* An output that fails (a reader that has gone) is given up; the run goes on without it. */
+static void flush(struct kk_report *report)
+{
+	if (report->options.text_fd < 0)
+		report->text.used = 0;
+	else if (kk_text_write(&report->text, report->options.text_fd) < 0)
+		report->options.text_fd = -1;
+	if (report->options.json_fd < 0)
+		report->json.used = 0;
+	else if (kk_text_write(&report->json, report->options.json_fd) < 0)
+		report->options.json_fd = -1;
+}
+
+/* ---- the block that is redrawn in place: hidden before anything else is written, shown again below it */
+
+static void hide_progress(struct kk_report *report)
+{
+	if (report->shown_lines)
+		kk_text_add(&report->text, "\033[%uA\r\033[J", report->shown_lines);
+	report->shown_lines = 0;
+}
+
+/* Cut one column short of the edge, where terminals differ on when a line wraps; and one line short of the height,
+ * since what has scrolled out at the top cannot be redrawn. */
+static void show_progress(struct kk_report *report)
+{
+	struct winsize window = {0};
+	unsigned width, height;
+
+	if (report->progress != PROGRESS_TERMINAL || report->view.samples.taken == 0)
+		return;
+	if (ioctl(report->options.text_fd, TIOCGWINSZ, &window) < 0)
+		window = (struct winsize){0};
+	width = window.ws_col ? window.ws_col : 80;
+	height = window.ws_row ? window.ws_row : 24;
+	report->shown_lines = kk_progress_block(&report->text, &report->view, width - 1, height - 1);
+}
+
+static bool can_take_more(int fd)
+{
+	struct pollfd room = {.fd = fd, .events = POLLOUT};
+
+	return poll(&room, 1, 0) == 1;
+}
+
+/* ---- events */
+
+static void add_log(struct kk_report *report, enum kk_log_level level, const char *who, const char *text, size_t length)
+{
+	char now[48];
+
+	if (level > report->options.level)
+		return;
+	kk_text_add(&report->text, "%s ", kk_text_now(now, sizeof(now)));
+	kk_text_add(&report->text, "%s%s%s ", report->color ? level_colors[level] : "", level_names[level],
+	            report->color && level_colors[level][0] ? "\033[0m" : "");
+	if (who) {
+		kk_text_safe(&report->text, who, strlen(who));
+		kk_text_add(&report->text, ": ");
+	}
+	kk_text_safe(&report->text, text, length);
+	kk_text_add(&report->text, "\n");
+}
+
+void kk_report_log(struct kk_report *report, enum kk_log_level level, const char *who, const char *text, size_t length)
+{
+	if (level > report->options.level)
+		return;
+	hide_progress(report);
+	add_log(report, level, who, text, length);
+	show_progress(report);
+	flush(report);
+}
+
+void kk_report_start(struct kk_report *report)
+{
+	report->view.started_ns = report->view.now_ns = report->plain_ns = now_ns();
+	kk_json_start(&report->json, &report->view);
+	flush(report);
+}
+
+void kk_report_death(struct kk_report *report, const struct kk_report_death *death)
+{
+	struct kk_text line = {0};
+	char span[24];
+
+	report->view.deaths++;
+	report->view.restarts[kk_view_stage(&report->view, death->role)]++;
+	kk_text_add(&line, "pid %ld: %s after %s, restarts %u, in hand %llu", (long)death->pid, death->how,
+	            kk_text_span(death->uptime, span, sizeof(span)), death->restarts,
+	            (unsigned long long)death->in_hand);
+	if (death->last_words[0])
+		kk_text_add(&line, ", last words: %s", death->last_words);
+	kk_json_death(&report->json, &report->view, death);
+	hide_progress(report);
+	add_log(report, KK_LOG_WARNING, death->who, line.at ? line.at : "", line.used);
+	show_progress(report);
+	flush(report);
+	kk_text_free(&line);
+}
+
+void kk_report_tick(struct kk_report *report)
+{
+	uint64_t now = now_ns();
+	bool plain = report->progress == PROGRESS_PLAIN && now - report->plain_ns >= PLAIN_NS;
+
+	if (now - report->sampled_ns < SAMPLE_NS)
+		return;
+	report->sampled_ns = report->view.now_ns = now;
+	kk_samples_take(&report->view.samples, report->view.plan, report->view.run, now);
+	if (now - report->json_ns >= JSON_NS - SAMPLE_NS / 10) {
+		report->json_ns = now;
+		kk_json_progress(&report->json, &report->view);
+	}
+	if (plain) {
+		report->plain_ns = now;
+		kk_progress_line(&report->text, &report->view);
+		kk_text_add(&report->text, "\n");
+	} else if (report->progress == PROGRESS_TERMINAL && can_take_more(report->options.text_fd)) {
+		hide_progress(report);
+		show_progress(report);
+	}
+	flush(report);
+}
+
+void kk_report_end(struct kk_report *report, const struct kk_report_end *end)
+{
+	report->view.now_ns = now_ns();
+	kk_samples_take(&report->view.samples, report->view.plan, report->view.run, report->view.now_ns);
+	hide_progress(report);
+	if (!report->options.quiet)
+		kk_summary(&report->text, &report->view, end);
+	else if (end->reason[0])
+		add_log(report, KK_LOG_ERROR, NULL, end->reason, strlen(end->reason));
+	kk_json_end(&report->json, &report->view, end);
+	flush(report);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/report/view.h - reads what the report knows of the run, produces its views: progress, summary, JSON.
+ *
+ * Each function adds to a text and writes nothing itself.
+ */
+#ifndef ENGINE_REPORT_VIEW_H
+#define ENGINE_REPORT_VIEW_H
+
+#include "report/report.h"
+#include "report/sample.h"
+#include "report/text.h"
+
+struct kk_view {
+	const struct kk_plan *plan;
+	const struct kk_run *run;
+	uint64_t started_ns, now_ns;
+	unsigned deaths;                           /* of all roles, the recorder's included */
+	unsigned restarts[KK_PLAN_MAX_STAGES + 1]; /* per stage; the last used one: the recorder */
+	struct kk_samples samples;
+};
+
+/* kk_view_seconds - how long the run has lasted. kk_view_stage - the stage that `role` belongs to, stage_count for the
+ * recorder. */
+double kk_view_seconds(const struct kk_view *view);
+unsigned kk_view_stage(const struct kk_view *view, unsigned role);
+
+/* kk_progress_block - one line for the run, one per stage, none wider than `width`, at most `height` of them; returns
+ * how many. */
+unsigned kk_progress_block(struct kk_text *text, const struct kk_view *view, unsigned width, unsigned height);
+/* kk_progress_line - the run in one line, without line feed. */
+void kk_progress_line(struct kk_text *text, const struct kk_view *view);
+
+void kk_summary(struct kk_text *text, const struct kk_view *view, const struct kk_report_end *end);
+
+void kk_json_start(struct kk_text *text, const struct kk_view *view);
+void kk_json_progress(struct kk_text *text, const struct kk_view *view);
+void kk_json_death(struct kk_text *text, const struct kk_view *view, const struct kk_report_death *death);
+/* kk_json_end - failures by class, one record each, then the end. */
+void kk_json_end(struct kk_text *text, const struct kk_view *view, const struct kk_report_end *end);
+
+/* kk_fail_class_name - the word of a failure class. */
+const char *kk_fail_class_name(enum kk_fail_class class);
+
+#endif
