@@ -54,14 +54,17 @@ int kk_error_wrap(struct kk_error *error, const char *format, ...)
 	if (!error)
 		return KK_OK;
 	char inner[sizeof(error->text)];
+	size_t room = sizeof(error->text);
 	memcpy(inner, error->text, sizeof(inner));
 	va_list args;
 	va_start(args, format);
-	int used = vsnprintf(error->text, sizeof(error->text), format, args);
+	int used = vsnprintf(error->text, room, format, args);
 	va_end(args);
 	if (used < 0)
 		used = 0;
-	if ((size_t)used < sizeof(error->text))
-		(void)snprintf(error->text + used, sizeof(error->text) - (size_t)used, ": %s", inner);
+	if ((size_t)used + 3 < room) {
+		room -= (size_t)used;
+		(void)snprintf(error->text + used, room, ": %.*s", (int)(room - 3), inner);
+	}
 	return error->code;
 }
