@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "record.h"
+#include <stdbool.h>
+#include <string.h>
+
+/* row_end - the line end of the row, or `end`; *quoted: it lies within quotes. */
+static char *row_end(char *at, char *end, char separator, bool *quoted)
+{
+	bool inside = false, starts = true;
+	for (; at < end; at++) {
+		if (inside) {
+			if (*at == '"' && at + 1 < end && at[1] == '"')
+				at++;
+			else if (*at == '"')
+				inside = false;
+			continue;
+		}
+		if (*at == '\n')
+			break;
+		inside = starts && *at == '"';
+		starts = *at == separator;
+	}
+	*quoted = inside;
+	return at;
+}
+
+static struct record line_to(char *at, char *end_of_line, bool has_line_end)
+{
+	size_t length = (size_t)(end_of_line - at);
+	struct record record = {.consumed = length + has_line_end};
+	if (length && at[length - 1] == '\r')
+		length--;
+	record.text = (struct span){at, length};
+	return record;
+}
+
+enum record_end record_find(char *at, size_t size, char separator, struct record *to)
+{
+	char *end = at + size;
+	bool quoted = false;
+	char *line = separator ? row_end(at, end, separator, &quoted) : memchr(at, '\n', size);
+	if (!line)
+		line = end;
+
+	enum record_end result = RECORD_WHOLE;
+	if (quoted) {
+		result = RECORD_UNCLOSED;
+		line = memchr(at, '\n', size);
+		if (!line)
+			line = end;
+	}
+	*to = line_to(at, line, line < end);
+	if (to->text.length > RECORD_MAX)
+		result = RECORD_TOO_LONG;
+	return result;
+}
+
+/* unquote - takes the quotes off the field at `at`; returns what follows the closing one. */
+static char *unquote(char *at, char *end, struct span *to)
+{
+	char *write = at;
+	*to = (struct span){at, 0};
+	for (at++; at < end; at++) {
+		if (*at == '"' && (at + 1 == end || at[1] != '"')) {
+			at++;
+			break;
+		}
+		if (*at == '"')
+			at++;
+		*write++ = *at;
+	}
+	to->length = (size_t)(write - to->at);
+	return at;
+}
+
+int record_split(struct span record, char separator, struct span *fields, int max)
+{
+	char *at = record.at, *end = record.at + record.length;
+	for (int count = 0; count < max; at++) {
+		if (at < end && *at == '"') {
+			at = unquote(at, end, &fields[count++]);
+			if (at < end && *at != separator)
+				return -1;
+		} else {
+			char *stop = memchr(at, separator, (size_t)(end - at));
+			if (!stop)
+				stop = end;
+			fields[count++] = (struct span){at, (size_t)(stop - at)};
+			at = stop;
+		}
+		if (at == end)
+			return count;
+	}
+	return -2;
+}
+
+uint64_t record_lines(const char *at, size_t size)
+{
+	uint64_t lines = 0;
+	for (const char *end = at + size; (at = memchr(at, '\n', (size_t)(end - at))); at++)
+		lines++;
+	return lines;
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+struct span span_trim(struct span span)
+{
+	while (span.length && is_space(span.at[span.length - 1]))
+		span.length--;
+	while (span.length && is_space(*span.at)) {
+		span.at++;
+		span.length--;
+	}
+	return span;
+}
+
+/* The lead bytes of UTF-8: how many bytes follow, and the range of the first of them (Unicode, table 3-7). */
+static const struct lead {
+	uint8_t from, to, follow, low, high;
+} leads[] = {
+    {0xc2, 0xdf, 1, 0x80, 0xbf}, {0xe0, 0xe0, 2, 0xa0, 0xbf}, {0xe1, 0xec, 2, 0x80, 0xbf}, {0xed, 0xed, 2, 0x80, 0x9f},
+    {0xee, 0xef, 2, 0x80, 0xbf}, {0xf0, 0xf0, 3, 0x90, 0xbf}, {0xf1, 0xf3, 3, 0x80, 0xbf}, {0xf4, 0xf4, 3, 0x80, 0x8f},
+};
+
+/* sequence_length - bytes of the non-ASCII character at `at`; 0: it is none. */
+static size_t sequence_length(const uint8_t *at, size_t left)
+{
+	for (size_t i = 0; i < sizeof(leads) / sizeof(leads[0]); i++) {
+		const struct lead *lead = &leads[i];
+		if (*at < lead->from || *at > lead->to)
+			continue;
+		if (left <= lead->follow || at[1] < lead->low || at[1] > lead->high)
+			return 0;
+		for (size_t k = 2; k <= lead->follow; k++)
+			if (at[k] < 0x80 || at[k] > 0xbf)
+				return 0;
+		return lead->follow + 1U;
+	}
+	return 0;
+}
+
+enum span_fault span_fault(struct span span)
+{
+	enum span_fault worst = SPAN_CLEAN;
+	const uint8_t *at = (const uint8_t *)span.at;
+	for (size_t left = span.length; left;) {
+		size_t length = *at < 0x80 ? 1 : sequence_length(at, left);
+		if (length == 0)
+			return SPAN_NOT_UTF8;
+		if (*at == 0)
+			worst = SPAN_NUL;
+		else if ((*at < 0x20 || *at == 0x7f) && worst == SPAN_CLEAN)
+			worst = SPAN_CONTROL;
+		at += length;
+		left -= length;
+	}
+	return worst;
+}

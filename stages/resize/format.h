@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stages/resize/format.h - reads the first bytes of a picture, produces its format: only what stands here is decoded.
+ */
+#ifndef STAGES_RESIZE_FORMAT_H
+#define STAGES_RESIZE_FORMAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <vips/vips.h>
+
+enum format { FORMAT_NONE = 0, FORMAT_JPEG, FORMAT_PNG, FORMAT_WEBP, FORMAT_GIF, FORMAT_COUNT };
+
+/* How to write a picture. */
+struct encoding {
+	int quality;        /* 1 .. 100; png has none                               */
+	bool keep_metadata; /* EXIF, XMP and profile of the source stay             */
+};
+
+struct format_row {
+	const char *name; /* as people and fields spell it                          */
+	const char *content_type;
+	const char *loader;                                        /* the class of libvips that reads it        */
+	int (*load)(void *data, size_t size, VipsImage **to, ...); /* lazily: only the header is read           */
+	int (*encode)(VipsImage *, const struct encoding *, void **to,
+	              size_t *size); /* NULL: not written here; g_free */
+	bool alpha;                  /* can hold transparency                     */
+	int max_side;                /* largest that can be written, pixels       */
+};
+
+/* format_sniff - the format that the magic bytes claim; FORMAT_NONE: none that is decoded. */
+enum format format_sniff(const void *data, size_t size);
+
+/* format_row - the facts about a format other than FORMAT_NONE; static. */
+const struct format_row *format_row(enum format format);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "picture.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* Every decoder and the pipeline behind it work on a few rows at a time; measured with 50 Mpx photos. */
+#define ROWS_BYTES (24ULL << 20)
+
+/* Warnings about odd metadata are no concern of anybody's; GLib would print them. */
+static void swallow(const char *domain, GLogLevelFlags level, const char *text, void *user)
+{
+	(void)domain, (void)level, (void)text, (void)user;
+}
+
+static void allow_only_our_loaders(void)
+{
+	vips_block_untrusted_set(TRUE);
+	vips_operation_block_set("VipsForeignLoad", TRUE);
+	for (enum format format = FORMAT_NONE + 1; format < FORMAT_COUNT; format++)
+		vips_operation_block_set(format_row(format)->loader, FALSE);
+}
+
+/* rehearse - encodes, reads and shrinks a small picture in one format. 0 or -1. */
+static int rehearse(enum format format)
+{
+	const struct encoding how = {.quality = 90};
+	const struct picture_box box = {.width = 16, .height = 16, .opaque = true};
+	VipsImage *blank = NULL, *small = NULL;
+	void *large_bytes = NULL, *small_bytes = NULL;
+	struct picture_bytes bytes = {.format = format};
+	struct picture_header header;
+	size_t size;
+
+	int result = -1;
+	if (vips_black(&blank, 96, 64, "bands", 3, NULL) != 0 ||
+	    format_row(format)->encode(blank, &how, &large_bytes, &bytes.size) != 0)
+		goto out;
+	bytes.data = large_bytes;
+	if (picture_read_header(&bytes, &header) != 0)
+		goto out;
+	small = picture_shrink(&bytes, &header, &box);
+	if (small && format_row(format)->encode(small, &how, &small_bytes, &size) == 0)
+		result = 0;
+out:
+	g_clear_object(&small);
+	g_clear_object(&blank);
+	g_free(small_bytes);
+	g_free(large_bytes);
+	return result;
+}
+
+int picture_library_open(void)
+{
+	/* libvips looks for its plug-ins (ImageMagick, poppler, ...) under this place; they would only be weight. */
+	if (setenv("VIPSHOME", "/nonexistent", 1) != 0 || setenv("VIPS_DISC_THRESHOLD", "1000000m", 1) != 0)
+		return -1;
+	g_log_set_default_handler(swallow, NULL);
+	if (vips_init("kakehi") != 0)
+		return -1;
+	vips_leak_set(FALSE);
+	vips_concurrency_set(1);
+	vips_cache_set_max(0);
+	allow_only_our_loaders();
+	for (enum format format = FORMAT_NONE + 1; format < FORMAT_COUNT; format++)
+		if (format_row(format)->encode && rehearse(format) != 0)
+			return -1;
+	return 0;
+}
+
+static int image_int(VipsImage *image, const char *name, int otherwise)
+{
+	int value;
+	return vips_image_get_typeof(image, name) && vips_image_get_int(image, name, &value) == 0 ? value : otherwise;
+}
+
+/* decode_bytes - the private memory a decoder takes: whole pictures where the format forces it to, else some rows. */
+static uint64_t decode_bytes(VipsImage *image, enum format format)
+{
+	uint64_t pixels = (uint64_t)image->Xsize * (uint64_t)image->Ysize;
+	bool interlaced = image_int(image, "interlaced", 0) != 0;
+	uint64_t whole = 0;
+
+	switch (format) {
+	case FORMAT_JPEG: /* progressive: libjpeg keeps every coefficient, 16 bit each */
+		whole = interlaced ? pixels * 2 * (uint64_t)image->Bands : 0;
+		break;
+	case FORMAT_PNG:
+		whole = interlaced ? pixels * VIPS_IMAGE_SIZEOF_PEL(image) : 0;
+		break;
+	case FORMAT_WEBP: /* the frame and the canvas it is painted on */
+	case FORMAT_GIF:
+		whole = pixels * 8;
+		break;
+	case FORMAT_NONE:
+	case FORMAT_COUNT:
+		break;
+	}
+	return whole + ROWS_BYTES;
+}
+
+int picture_read_header(const struct picture_bytes *bytes, struct picture_header *to)
+{
+	VipsImage *image = NULL;
+	if (format_row(bytes->format)
+	        ->load((void *)bytes->data, bytes->size, &image, "access", VIPS_ACCESS_SEQUENTIAL, NULL) != 0)
+		return -1;
+	bool sideways = image_int(image, VIPS_META_ORIENTATION, 1) >= 5;
+	*to = (struct picture_header){
+	    .width = sideways ? image->Ysize : image->Xsize,
+	    .height = sideways ? image->Xsize : image->Ysize,
+	    .decode_bytes = decode_bytes(image, bytes->format),
+	    .profile = vips_image_get_typeof(image, VIPS_META_ICC_NAME) != 0,
+	};
+	g_object_unref(image);
+	return 0;
+}
+
+/* flatten - puts a picture with transparency on the background; takes the reference over. NULL on error. */
+static VipsImage *flatten(VipsImage *image, const struct picture_box *box)
+{
+	if (!vips_image_hasalpha(image))
+		return image;
+	VipsImage *colour = NULL, *flat = NULL;
+	VipsArrayDouble *background = vips_array_double_new(box->background, 3);
+	if (vips_colourspace(image, &colour, VIPS_INTERPRETATION_sRGB, NULL) == 0 &&
+	    vips_flatten(colour, &flat, "background", background, NULL) != 0)
+		flat = NULL;
+	vips_area_unref(VIPS_AREA(background));
+	g_clear_object(&colour);
+	g_object_unref(image);
+	return flat;
+}
+
+VipsImage *picture_shrink(const struct picture_bytes *bytes, const struct picture_header *header,
+                          const struct picture_box *box)
+{
+	int width = box->enlarge ? box->width : VIPS_MIN(box->width, header->width);
+	int height = box->enlarge ? box->height : VIPS_MIN(box->height, header->height);
+	VipsImage *image = NULL;
+	/* Without a profile there is nothing to convert from: asking for sRGB all the same would cost a detour. */
+	if (vips_thumbnail_buffer((void *)bytes->data, bytes->size, &image, width, "height", height, "size",
+	                          box->fit == FIT_FILL ? VIPS_SIZE_FORCE : VIPS_SIZE_BOTH, "crop",
+	                          box->fit == FIT_COVER ? VIPS_INTERESTING_CENTRE : VIPS_INTERESTING_NONE, "fail_on",
+	                          VIPS_FAIL_ON_ERROR, "export_profile", header->profile ? "srgb" : NULL, NULL) != 0)
+		return NULL;
+	return box->opaque ? flatten(image, box) : image;
+}
+
+bool picture_error(char *to, size_t size)
+{
+	const char *from = vips_error_buffer();
+	bool memory = strstr(from, "out of memory") != NULL;
+	size_t length = 0;
+	for (; length + 1 < size && from[length] && from[length] != '\n'; length++)
+		to[length] = from[length] >= ' ' && from[length] < 0x7f ? from[length] : '?';
+	to[length] = '\0';
+	vips_error_clear();
+	return memory;
+}
