@@ -116,7 +116,8 @@ static void read_text(struct reader *reader, const struct field *field, const st
 
 	if (text && !*text)
 		kk_diagnostic_error(reader->diagnostics, kk_node_place(node), NULL, "\"%s\" is empty", field->name);
-	*(struct kk_config_text *)to = (struct kk_config_text){text, kk_node_place(node)};
+	else
+		*(struct kk_config_text *)to = (struct kk_config_text){text, kk_node_place(node)};
 }
 
 /* A name that other places can refer to, and that may become part of a line of a log or of a process's title. */
@@ -368,8 +369,10 @@ static void read_one_shared(struct reader *reader, const struct kk_node *node, s
 		fail_memory(reader, kk_node_place(node));
 	if (!where || !check_name(reader, name, kk_node_key_place(node)) || !is_map(reader, where, node))
 		return;
+	size_t before = kk_diagnostics_count(reader->diagnostics);
 	read_fields(reader, &(struct shape){fields, COUNT(fields), where}, node, shared);
-	check_shared(reader, node, shared);
+	if (kk_diagnostics_count(reader->diagnostics) == before)
+		check_shared(reader, node, shared);
 	if (!shared->length.place.line)
 		shared->length.value = shared->kind == KK_CONFIG_DICT ? 1024 : 1;
 	if (!shared->item_max.place.line)

@@ -79,7 +79,8 @@ struct kk_plan {
 	uint32_t errors_file;      /* text: NDJSON of failed items, or none                             */
 	uint32_t reserved;
 	uint64_t shutdown_timeout_ms;
-	uint64_t limit; /* stop after this many source items (--limit); 0: none              */
+	uint64_t limit;    /* stop after this many source items (--limit); 0: none              */
+	uint64_t smallest; /* bytes: the smallest ceiling with which this pipeline works        */
 	struct kk_plan_stage stage[KK_PLAN_MAX_STAGES];
 	struct kk_plan_edge edge[KK_PLAN_MAX_EDGES];
 	struct kk_plan_shared shared[KK_PLAN_MAX_SHARED];
