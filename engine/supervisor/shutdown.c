@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "supervisor/shutdown.h"
+#include <signal.h>
+
+bool kk_shutdown_signal(struct kk_shutdown *shutdown, int signal, uint64_t now_ns)
+{
+	if (shutdown->rung == KK_SHUTDOWN_KILLING)
+		return false;
+	if (shutdown->rung == KK_SHUTDOWN_DRAINING)
+		return kk_shutdown_fail(shutdown);
+	/* A terminal that went away asks for the same as SIGTERM. */
+	shutdown->signal = signal == SIGINT ? SIGINT : SIGTERM;
+	shutdown->until_ns = now_ns + shutdown->timeout_ns;
+	shutdown->rung = KK_SHUTDOWN_DRAINING;
+	return true;
+}
+
+bool kk_shutdown_tick(struct kk_shutdown *shutdown, uint64_t now_ns)
+{
+	return shutdown->rung == KK_SHUTDOWN_DRAINING && now_ns >= shutdown->until_ns && kk_shutdown_fail(shutdown);
+}
+
+bool kk_shutdown_fail(struct kk_shutdown *shutdown)
+{
+	bool down = shutdown->rung != KK_SHUTDOWN_KILLING;
+
+	shutdown->rung = KK_SHUTDOWN_KILLING;
+	return down;
+}

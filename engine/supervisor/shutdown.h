@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/supervisor/shutdown.h - reads signals and the clock, produces the rung of the stopping ladder we are on.
+ *
+ *   RUNNING --signal--> DRAINING --shutdown_timeout, or a second signal--> KILLING
+ *      |                                                                     ^
+ *      +---------------------------- internal error -------------------------+
+ *
+ * DRAINING: the source stops, everything under way is finished. KILLING: SIGKILL for all; whatever was in hand is left.
+ */
+#ifndef ENGINE_SUPERVISOR_SHUTDOWN_H
+#define ENGINE_SUPERVISOR_SHUTDOWN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum kk_shutdown_rung { KK_SHUTDOWN_RUNNING = 0, KK_SHUTDOWN_DRAINING, KK_SHUTDOWN_KILLING };
+
+/* Zero-initialise it and set timeout_ns. */
+struct kk_shutdown {
+	enum kk_shutdown_rung rung;
+	uint64_t timeout_ns, until_ns;
+	int signal; /* to re-raise at the end: the first one, or 0 */
+};
+
+/* Each returns true if it went down a rung. */
+bool kk_shutdown_signal(struct kk_shutdown *shutdown, int signal, uint64_t now_ns);
+bool kk_shutdown_tick(struct kk_shutdown *shutdown, uint64_t now_ns);
+bool kk_shutdown_fail(struct kk_shutdown *shutdown);
+
+#endif
