@@ -222,9 +222,13 @@ static void resolve_stage(struct kk_config_stage *stage, struct kk_store *store,
 		ask_demand(&resolving, options);
 }
 
-void kk_resolve_stages(struct kk_config *config, struct kk_store *store, struct kk_diagnostics *diagnostics)
+void kk_resolve_stages(struct kk_config *config, struct kk_store *store, struct kk_diagnostics *diagnostics,
+                       kk_resolve_begin begin, void *user)
 {
-	resolve_stage(&config->source, store, diagnostics);
-	for (size_t i = 0; i < config->stage_count; i++)
-		resolve_stage(&config->stages[i], store, diagnostics);
+	for (size_t i = 0; i <= config->stage_count; i++) {
+		struct kk_config_stage *stage = i ? &config->stages[i - 1] : &config->source;
+		if (begin)
+			begin(user, stage->name.text ? stage->name.text : "?");
+		resolve_stage(stage, store, diagnostics);
+	}
 }

@@ -156,7 +156,8 @@ static size_t add_note(char *to, size_t size, size_t used, uint64_t bytes, const
 	return length > 0 ? used + (size_t)length : used;
 }
 
-void kk_budget_notes(const struct kk_plan *plan, const struct kk_budget_sizes *sizes, char *to, size_t size)
+void kk_budget_notes(const struct kk_plan *plan, const char *texts, const struct kk_budget_sizes *sizes, char *to,
+                     size_t size)
 {
 	struct kk_budget budget;
 	size_t used = 0;
@@ -165,7 +166,7 @@ void kk_budget_notes(const struct kk_plan *plan, const struct kk_budget_sizes *s
 	kk_budget_count(plan, sizes, &budget);
 	for (uint32_t i = 0; i < plan->stage_count; i++) {
 		const struct kk_plan_stage *stage = &plan->stage[i];
-		const char *name = kk_plan_text(plan, stage->name);
+		const char *name = texts + (stage->name - sizeof(*plan));
 		if (stage->heap)
 			used = add_note(to, size, used, stage->heap * stage->workers, "heaps of the workers of ", name);
 		if (sizes->arena(plan, i))

@@ -35,7 +35,9 @@ int kk_budget_divide(struct kk_plan *plan, const struct kk_budget_sizes *sizes, 
 /* kk_budget_count - where the bytes of a plan go whose sizes are set. */
 void kk_budget_count(const struct kk_plan *plan, const struct kk_budget_sizes *sizes, struct kk_budget *budget);
 
-/* kk_budget_notes - the largest takers as lines of a table for people, into `to`. */
-void kk_budget_notes(const struct kk_plan *plan, const struct kk_budget_sizes *sizes, char *to, size_t size);
+/* kk_budget_notes - what takes how much, as lines of a table for people, into `to`. `texts`: what lies, or will lie,
+ * behind the fixed part of the plan. */
+void kk_budget_notes(const struct kk_plan *plan, const char *texts, const struct kk_budget_sizes *sizes, char *to,
+                     size_t size);
 
 #endif

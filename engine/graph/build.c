@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "graph/build.h"
+#include "config/quantity.h"
+#include "graph/budget.h"
+#include "graph/graph.h"
+#include "run/run.h"
+#include <kakehi/error.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RECORD_BYTES    2048
+#define RING_SLOTS      1024
+#define ITEM_TIMEOUT_MS 60000
+#define MAX_TEXT_BYTES  (16U << 20)
+#define NOTES_BYTES     4096
+
+/* A plan being made: its fixed part, and the texts that will lie behind it. */
+struct build {
+	const struct kk_config *config;
+	struct kk_diagnostics *diagnostics;
+	struct kk_graph graph;
+	struct kk_plan plan;
+	char *texts;
+	size_t used, room;
+	bool out_of_memory;
+};
+
+static const struct kk_budget_sizes sizes = {
+    .control = kk_run_control_bytes, .arena = kk_run_arena_bytes, .counters = kk_run_counters_bytes};
+
+/* ---- texts */
+
+/* Where in the plan the copy of these bytes will lie. */
+static uint32_t add_bytes(struct build *build, const char *bytes, size_t count)
+{
+	if (count > MAX_TEXT_BYTES - build->used) {
+		build->out_of_memory = true;
+		return 0;
+	}
+	if (count > build->room - build->used) {
+		size_t room = 2 * build->room + count;
+		char *more = realloc(build->texts, room);
+		if (!more) {
+			build->out_of_memory = true;
+			return 0;
+		}
+		build->texts = more;
+		build->room = room;
+	}
+	size_t at = build->used;
+	memcpy(build->texts + at, bytes, count);
+	build->used += count;
+	return (uint32_t)(sizeof(struct kk_plan) + at);
+}
+
+static uint32_t add_text(struct build *build, const char *text)
+{
+	return text && *text ? add_bytes(build, text, strlen(text) + 1) : 0;
+}
+
+/* ---- stages */
+
+static uint64_t item_timeout(const struct build *build, const struct kk_config_stage *stage)
+{
+	if (stage->stage->submit && stage->timeout.place.line)
+		kk_diagnostic_error(build->diagnostics, stage->timeout.place, NULL,
+		                    "stage \"%.80s\" has many items in flight and keeps its own deadlines: see its "
+		                    "options",
+		                    stage->stage->name);
+	if (stage->timeout.place.line)
+		return stage->timeout.value;
+	return stage->stage->process ? ITEM_TIMEOUT_MS : 0;
+}
+
+static void put_stage(struct build *build, size_t index, uint32_t first_role)
+{
+	const struct kk_config_stage *stage = build->graph.stage[index];
+	const struct kk_demand *demand = &stage->demand;
+
+	build->plan.stage[index] = (struct kk_plan_stage){
+	    .name = add_text(build, stage->name.text),
+	    .use = add_text(build, stage->stage->name),
+	    .module = add_text(build, stage->module),
+	    .kind = stage->stage->kind,
+	    .workers = (uint32_t)stage->workers.value,
+	    .first_role = first_role,
+	    .in_flight = demand->in_flight,
+	    .needs = demand->needs,
+	    .asynchronous = stage->stage->submit != NULL,
+	    .ring_slots = !index                    ? 0
+	                  : stage->queue.place.line ? (uint32_t)stage->queue.value
+	                                            : RING_SLOTS,
+	    .options = stage->options_bytes ? add_bytes(build, stage->options, stage->options_bytes) : 0,
+	    .options_bytes = (uint32_t)stage->options_bytes,
+	    .largest = demand->largest,
+	    .heap = stage->heap.place.line ? stage->heap.value : demand->heap,
+	    .item_timeout_ms = item_timeout(build, stage),
+	};
+}
+
+static void put_stages(struct build *build)
+{
+	uint32_t role = 1;
+
+	for (size_t i = 0; i < build->graph.stage_count; i++) {
+		const struct kk_config_stage *stage = build->graph.stage[i];
+		put_stage(build, i, role);
+		role += (uint32_t)stage->workers.value;
+		if (role > KK_PLAN_MAX_ROLES) {
+			kk_diagnostic_error(build->diagnostics, stage->workers.place, NULL,
+			                    "with stage \"%.80s\" there are more than %d workers", stage->name.text,
+			                    KK_PLAN_MAX_ROLES - 1);
+			break;
+		}
+	}
+	build->plan.stage_count = (uint32_t)build->graph.stage_count;
+	build->plan.role_count = role;
+}
+
+/* ---- shared objects */
+
+static void put_shared(struct build *build)
+{
+	static const enum kk_shared_kind kinds[] = {[KK_CONFIG_VALUE] = KK_SHARED_VALUE,
+	                                            [KK_CONFIG_ARRAY] = KK_SHARED_ARRAY,
+	                                            [KK_CONFIG_DICT] = KK_SHARED_DICT};
+	const struct kk_config *config = build->config;
+
+	if (config->shared_count > KK_PLAN_MAX_SHARED) {
+		kk_diagnostic_error(build->diagnostics, config->shared[KK_PLAN_MAX_SHARED].name.place, NULL,
+		                    "more than %d shared objects", KK_PLAN_MAX_SHARED);
+		return;
+	}
+	for (size_t i = 0; i < config->shared_count; i++) {
+		const struct kk_config_shared *shared = &config->shared[i];
+		build->plan.shared[i] = (struct kk_plan_shared){
+		    .name = add_text(build, shared->name.text),
+		    .kind = kinds[shared->kind],
+		    .is_float = shared->is_float,
+		    .length = (uint32_t)shared->length.value,
+		    .item_max = (uint32_t)shared->item_max.value,
+		    .initial = shared->initial,
+		};
+	}
+	build->plan.shared_count = (uint32_t)config->shared_count;
+}
+
+/* ---- memory */
+
+/* Bytes that the machine could still give out without swapping; 0: not known. */
+static uint64_t available_memory(void)
+{
+	FILE *file = fopen("/proc/meminfo", "re");
+	unsigned long long kib = 0;
+	char line[128];
+
+	while (file && !kib && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "MemAvailable: %llu kB", &kib) != 1)
+			kib = 0;
+	}
+	if (file)
+		fclose(file);
+	return kib * 1024;
+}
+
+static const char *mib_text(uint64_t bytes, char *to, size_t size)
+{
+	uint64_t mib = UINT64_C(1) << 20;
+
+	return kk_quantity_size_text((bytes + mib - 1) / mib * mib, to, size);
+}
+
+static void report_too_little(struct build *build)
+{
+	char notes[NOTES_BYTES], given[40], smallest[40];
+	struct kk_hint hint = {.note = notes};
+
+	kk_budget_notes(&build->plan, build->texts, &sizes, notes, sizeof(notes));
+	kk_diagnostic_error(build->diagnostics, build->config->memory.place, &hint,
+	                    "\"memory\": %s is too little for this pipeline; the smallest that works is %s",
+	                    kk_quantity_size_text(build->plan.memory, given, sizeof(given)),
+	                    mib_text(build->plan.smallest, smallest, sizeof(smallest)));
+}
+
+static void divide_memory(struct build *build)
+{
+	struct kk_budget budget;
+	char wanted[40], there[40];
+
+	if (kk_budget_divide(&build->plan, &sizes, &budget) != KK_OK) {
+		report_too_little(build);
+		return;
+	}
+	uint64_t available = available_memory();
+	uint64_t asked = build->config->memory.place.line ? build->plan.memory : budget.total;
+	if (available && asked > available)
+		kk_diagnostic_error(build->diagnostics, build->config->memory.place, NULL,
+		                    "\"memory\": this asks for %s, but the machine has only %s available",
+		                    mib_text(asked, wanted, sizeof(wanted)), mib_text(available, there, sizeof(there)));
+}
+
+/* ---- the whole */
+
+static void put_numbers(struct build *build, const char *file, uint64_t limit)
+{
+	const struct kk_config *config = build->config;
+
+	build->plan = (struct kk_plan){
+	    .magic = KK_PLAN_MAGIC,
+	    .version = KK_PLAN_VERSION,
+	    .name = add_text(build, config->pipeline.text),
+	    .config = add_text(build, file),
+	    .memory = config->memory.value,
+	    .seed = config->seed.value,
+	    .edge_count = (uint32_t)build->graph.edge_count,
+	    .groups = (uint32_t)config->groups.value,
+	    .lanes = build->graph.lanes,
+	    .record_bytes = RECORD_BYTES,
+	    .attempts = (uint32_t)config->attempts.value,
+	    .max_failures = config->max_failures.value,
+	    .max_failures_share = config->max_failures_share,
+	    .errors_file = add_text(build, config->errors_file.text),
+	    .shutdown_timeout_ms = config->shutdown_timeout.value,
+	    .limit = limit,
+	};
+	memcpy(build->plan.edge, build->graph.edge, sizeof(build->plan.edge));
+}
+
+static struct kk_plan *join(struct build *build)
+{
+	size_t bytes = sizeof(build->plan) + build->used;
+	struct kk_plan *plan = build->out_of_memory ? NULL : malloc(bytes);
+
+	if (!plan) {
+		kk_diagnostic_error(build->diagnostics, (struct kk_place){0}, NULL, "%s",
+		                    kk_status_text(KK_ERR_MEMORY));
+		return NULL;
+	}
+	build->plan.bytes = bytes;
+	memcpy(plan, &build->plan, sizeof(*plan));
+	memcpy(plan + 1, build->texts, build->used);
+	if (kk_plan_check(plan, bytes) != 0) {
+		kk_diagnostic_error(build->diagnostics, (struct kk_place){0}, NULL, "the plan made of it is not sound");
+		free(plan);
+		return NULL;
+	}
+	return plan;
+}
+
+struct kk_plan *kk_plan_build(const struct kk_config *config, const char *file, uint64_t limit,
+                              struct kk_diagnostics *diagnostics)
+{
+	struct build *build = calloc(1, sizeof(*build));
+	struct kk_plan *plan = NULL;
+
+	if (!build) {
+		kk_diagnostic_error(diagnostics, (struct kk_place){0}, NULL, "%s", kk_status_text(KK_ERR_MEMORY));
+		return NULL;
+	}
+	build->config = config;
+	build->diagnostics = diagnostics;
+	int status = kk_graph_make(config, &build->graph, diagnostics);
+	if (status == KK_OK && !kk_diagnostics_count(diagnostics)) {
+		put_numbers(build, file, limit);
+		put_stages(build);
+		put_shared(build);
+		if (!kk_diagnostics_count(diagnostics) && !build->out_of_memory)
+			divide_memory(build);
+		if (!kk_diagnostics_count(diagnostics))
+			plan = join(build);
+	}
+	free(build->texts);
+	free(build);
+	return plan;
+}
