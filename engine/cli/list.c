@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+#include "config/module.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { EXIT_USAGE = 2, EXIT_FAILED = 70 };
+
+static const char *const kinds[] = {[KK_SOURCE] = "source", [KK_TRANSFORM] = "transform", [KK_SINK] = "sink"};
+
+static void print_modules(const struct kk_module *list, size_t count)
+{
+	size_t width = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t length = list[i].stage ? strlen(list[i].stage->name) : 0;
+		width = length > width ? length : width;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct kk_stage *stage = list[i].stage;
+		if (stage)
+			printf("%-*s  %-9s  %s\n", (int)width, stage->name, kinds[stage->kind], stage->text);
+		else
+			fprintf(stderr, "kakehi list: %s\n", list[i].error.text);
+	}
+	if (!count)
+		fputs("kakehi list: no stages found; see `kakehi list --help`\n", stderr);
+}
+
+int kk_cli_list(int argc, char **argv)
+{
+	struct kk_error error = {0};
+	struct kk_module *list = NULL;
+	size_t count = 0;
+
+	if (argc > 1) {
+		fprintf(stderr, "kakehi list: unexpected argument \"%s\"\n", argv[1]);
+		return EXIT_USAGE;
+	}
+	if (kk_module_list(&list, &count, &error) != KK_OK) {
+		fprintf(stderr, "kakehi list: %s\n", error.text);
+		return EXIT_FAILED;
+	}
+	print_modules(list, count);
+	kk_module_list_free(list, count);
+	return 0;
+}
