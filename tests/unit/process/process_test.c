@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kk_process: what a child gets, how its end is told, and that it does not outlive its parent. */
+#include "harness.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <kakehi/process.h>
 #include <poll.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +13,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 static int exit_with(void *argument)
 {
@@ -441,6 +438,7 @@ static void test_the_group_goes_with_its_leader(void **state)
 	assert_int_equal(kk_process_wait(middle, 10000, NULL), KK_OK);
 	assert_gone_within_1s(grandchild);
 	kk_process_free(middle);
+	assert_int_equal(harness_wait_orphans(1000), 0);
 }
 
 /* ---- orphans */
@@ -487,6 +485,7 @@ static void test_orphans_die_with_their_parent(void **state)
 		assert_gone_within_1s(grandchild);
 		assert_int_equal(kk_process_wait(middle, 10000, NULL), KK_OK);
 		kk_process_free(middle);
+		assert_int_equal(harness_wait_orphans(1000), 0);
 	}
 }
 
@@ -542,27 +541,24 @@ static void test_no_descriptor_is_leaked(void **state)
 	assert_int_equal(open_descriptors(), before);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_exit_status),
-	    cmocka_unit_test(test_obituaries),
-	    cmocka_unit_test(test_killed_by),
-	    cmocka_unit_test(test_peek_does_not_reap),
-	    cmocka_unit_test(test_free_kills),
-	    cmocka_unit_test(test_overlapping_descriptors),
-	    cmocka_unit_test(test_unlisted_standard_descriptors),
-	    cmocka_unit_test(test_bad_specs),
-	    cmocka_unit_test(test_exec_failure_is_told),
-	    cmocka_unit_test(test_exec_environment_and_title),
-	    cmocka_unit_test(test_signals_are_reset),
-	    cmocka_unit_test(test_limits),
-	    cmocka_unit_test(test_the_group_goes_with_its_leader),
-	    cmocka_unit_test(test_orphans_die_with_their_parent),
-	    cmocka_unit_test(test_following_a_pipe_already_hung_up),
-	    cmocka_unit_test(test_raise_ends_by_the_signal),
-	    cmocka_unit_test(test_no_descriptor_is_leaked),
-	};
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_exit_status),
+    cmocka_unit_test(test_obituaries),
+    cmocka_unit_test(test_killed_by),
+    cmocka_unit_test(test_peek_does_not_reap),
+    cmocka_unit_test(test_free_kills),
+    cmocka_unit_test(test_overlapping_descriptors),
+    cmocka_unit_test(test_unlisted_standard_descriptors),
+    cmocka_unit_test(test_bad_specs),
+    cmocka_unit_test(test_exec_failure_is_told),
+    cmocka_unit_test(test_exec_environment_and_title),
+    cmocka_unit_test(test_signals_are_reset),
+    cmocka_unit_test(test_limits),
+    cmocka_unit_test(test_the_group_goes_with_its_leader),
+    cmocka_unit_test(test_orphans_die_with_their_parent),
+    cmocka_unit_test(test_following_a_pipe_already_hung_up),
+    cmocka_unit_test(test_raise_ends_by_the_signal),
+    cmocka_unit_test(test_no_descriptor_is_leaked),
+};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+HARNESS_MAIN(tests)
