@@ -11,8 +11,6 @@
 
 enum { EXIT_USAGE = 2, MIN_COLUMNS = 40, MAX_COLUMNS = 110, INDENT = 6 };
 
-#define UNBOUNDED 1e18 /* a `max` from here on is no bound worth telling */
-
 /* ---- text in lines */
 
 static int columns(void)
@@ -49,31 +47,6 @@ static void print_wrapped(const char *text, int indent)
 
 /* ---- options */
 
-static const char *bound(const struct kk_option *row, double value, char *to, size_t size)
-{
-	if (row->type == KK_OPTION_SIZE)
-		return kk_quantity_size_text((uint64_t)value, to, size);
-	if (row->type == KK_OPTION_DURATION)
-		return kk_quantity_duration_text((uint64_t)value, to, size);
-	snprintf(to, size, "%.15g", value);
-	return to;
-}
-
-static void print_range(const struct kk_option *row)
-{
-	char low[40], high[40];
-
-	if (row->min != 0 || row->max != 0) {
-		if (row->max >= UNBOUNDED)
-			printf(", at least %s", bound(row, row->min, low, sizeof(low)));
-		else
-			printf(", %s to %s", bound(row, row->min, low, sizeof(low)),
-			       bound(row, row->max, high, sizeof(high)));
-	}
-	if (row->unit)
-		printf(" %s", row->unit);
-}
-
 static void print_type(const struct kk_option *row)
 {
 	if (row->type != KK_OPTION_ENUM) {
@@ -86,9 +59,12 @@ static void print_type(const struct kk_option *row)
 
 static void print_option(const struct kk_option *row)
 {
+	char range[160];
+
 	printf("\n  %s: ", row->name);
 	print_type(row);
-	print_range(row);
+	if (*kk_option_range(row, range, sizeof(range)))
+		printf(", %s", range);
 	if (row->flags & KK_OPTION_REQUIRED)
 		fputs("; required", stdout);
 	else if (row->def && *row->def)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/diagnostic.h"
 #include "config/store.h"
+#include "config/utf8.h"
 #include <kakehi/error.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,50 +113,75 @@ static const char *find_line(const struct kk_diagnostics *diagnostics, uint32_t 
 	return at;
 }
 
-static bool starts_character(char c)
+/* Bytes of the character at `at`; one that is no UTF-8 is a character of its own, as an editor shows it. */
+static size_t character(const char *at, size_t left)
 {
-	return ((unsigned char)c & 0xc0) != 0x80;
+	size_t length = kk_utf8_length(at, left);
+
+	return length ? length : 1;
 }
 
-/* Control characters of a file must not reach a terminal. */
-static void put_source(FILE *to, char c)
+/* What must not reach a terminal becomes a question mark. */
+static void put_character(const char *at, size_t left, const char *harmless, FILE *to)
 {
-	fputc(((unsigned char)c < 0x20 && c != '\t') || c == 0x7f ? '?' : c, to);
+	size_t length = kk_utf8_length(at, left);
+
+	if (!length || (kk_utf8_control(at) && !strchr(harmless, *at)))
+		fputc('?', to);
+	else
+		fwrite(at, 1, length, to);
 }
 
 /* The text, with control characters of whatever it quotes made harmless. */
 static void put_text(FILE *to, const char *text)
 {
-	for (; *text; text++)
-		fputc(((unsigned char)*text < 0x20 && *text != '\n') || *text == 0x7f ? '?' : *text, to);
+	for (size_t left = strlen(text); left;) {
+		size_t length = character(text, left);
+		put_character(text, left, "\n", to);
+		text += length;
+		left -= length;
+	}
 }
 
-/* The source line (of a long one the part around the column), and the caret below it. Tabs are kept in both, so that
- * they line up whatever a tab is wide. */
-static void write_source(const char *line, size_t length, struct kk_place place, FILE *to)
+/* Of a long line the part around the column is shown: characters `first` to `first` + LINE_CHARS - 1, from 1. */
+static uint32_t first_shown(struct kk_place place)
 {
-	uint32_t first = place.column > AHEAD_CHARS ? place.column - AHEAD_CHARS : 1;
-	uint32_t character = 0;
-	char margin[16];
+	return place.column > AHEAD_CHARS ? place.column - AHEAD_CHARS : 1;
+}
 
-	snprintf(margin, sizeof(margin), "%5u", place.line);
-	fprintf(to, "%s | %s", margin, first > 1 ? "..." : "");
-	for (size_t i = 0; i < length; i++) {
-		character += starts_character(line[i]);
-		if (character >= first && character < first + LINE_CHARS)
-			put_source(to, line[i]);
+static void write_line(const char *line, size_t length, struct kk_place place, FILE *to)
+{
+	uint32_t first = first_shown(place), number = 1;
+
+	fputs(first > 1 ? "..." : "", to);
+	for (size_t i = 0; i < length; i += character(line + i, length - i), number++) {
+		if (number >= first && number < first + LINE_CHARS)
+			put_character(line + i, length - i, "\t", to);
 	}
-	fprintf(to, "%s\n%*s | %s", character >= first + LINE_CHARS ? "..." : "", (int)strlen(margin), "",
-	        first > 1 ? "   " : "");
-	character = 0;
-	for (size_t i = 0; i < length && character + 1 < place.column; i++) {
-		if (!starts_character(line[i]))
-			continue;
-		character++;
-		if (character >= first)
+	fputs(number > first + LINE_CHARS ? "...\n" : "\n", to);
+}
+
+/* Tabs of the line stay tabs here, so that the caret stands below its character whatever a tab is wide. */
+static void write_caret(const char *line, size_t length, struct kk_place place, FILE *to)
+{
+	uint32_t first = first_shown(place), number = 1;
+
+	fputs(first > 1 ? "   " : "", to);
+	for (size_t i = 0; i < length && number < place.column; i += character(line + i, length - i), number++) {
+		if (number >= first)
 			fputc(line[i] == '\t' ? '\t' : ' ', to);
 	}
 	fputs("^\n", to);
+}
+
+static void write_source(const char *line, size_t length, struct kk_place place, FILE *to)
+{
+	int margin = fprintf(to, "%5u", place.line);
+
+	fputs(" | ", to);
+	write_line(line, length, place, to);
+	fprintf(to, "%*s | ", margin, "");
+	write_caret(line, length, place, to);
 }
 
 static void write_mistake(const struct kk_diagnostics *diagnostics, const struct mistake *mistake, FILE *to)

@@ -99,16 +99,11 @@ static int not_found(const struct search *search, const char *use, char *nearest
                      struct kk_error *error)
 {
 	struct kk_nearest best = {.word = use};
-	char dirs[300] = "";
-	size_t used = 0;
 
 	if (nearest)
 		offer_names(search, &best, nearest, nearest_size);
-	for (size_t i = 0; i < search->count && used < sizeof(dirs); i++) {
-		int length = snprintf(dirs + used, sizeof(dirs) - used, "%s%s", i ? ", " : "", search->dir[i]);
-		used += length > 0 ? (size_t)length : 0;
-	}
-	return kk_error_set(error, KK_ERR_MISSING, "there is no stage \"%.80s\" in %s", use, dirs);
+	return kk_error_set(error, KK_ERR_MISSING, "there is no stage \"%.80s\"; `kakehi list` shows all there are",
+	                    use);
 }
 
 static int find_by_name(const char *use, char **path, char *nearest, size_t nearest_size, struct kk_error *error)

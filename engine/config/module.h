@@ -23,7 +23,7 @@ struct kk_module {
 
 /* kk_module_find - the file of the stage called `use`: a name is looked for in $KAKEHI_STAGES, then in `stages/` beside
  * the program, then where stages are installed; a `use` with a '/' is a path. *path is absolute and the caller's to
- * free. 0, KK_ERR_MISSING (with what was searched; `nearest`, if not NULL, gets the name that was probably meant or
+ * free. 0, KK_ERR_MISSING (`nearest`, if not NULL, gets the name that was probably meant or
  * "", `nearest_size` bytes) or KK_ERR_INVALID. */
 int kk_module_find(const char *use, char **path, char *nearest, size_t nearest_size, struct kk_error *error);
 

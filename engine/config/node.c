@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/node.h"
 #include "config/store.h"
+#include "config/utf8.h"
 #include "config/variable.h"
 #include <kakehi/error.h>
 #include <libfyaml.h>
@@ -43,33 +44,12 @@ struct builder {
 
 /* ---- text that may not be handed to the YAML library */
 
-/* Length of the UTF-8 character at `at`, or 0 if it is none. */
-static size_t utf8_length(const unsigned char *at, size_t left)
-{
-	size_t length = at[0] < 0x80   ? 1
-	                : at[0] < 0xc2 ? 0
-	                : at[0] < 0xe0 ? 2
-	                : at[0] < 0xf0 ? 3
-	                : at[0] < 0xf5 ? 4
-	                               : 0;
-
-	if (!length || length > left)
-		return 0;
-	for (size_t i = 1; i < length; i++) {
-		if ((at[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	bool overlong = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xf0 && at[1] < 0x90);
-	bool surrogate = at[0] == 0xed && at[1] > 0x9f;
-	bool beyond = at[0] == 0xf4 && at[1] > 0x8f;
-	return overlong || surrogate || beyond ? 0 : length;
-}
-
-static bool control_character(const unsigned char *at, size_t left)
+/* Blanks and ends of lines are the only control characters of a text. */
+static bool unwanted(const char *at, size_t left)
 {
 	if (*at == '\r')
 		return left < 2 || at[1] != '\n';
-	return (*at < 0x20 && *at != '\t' && *at != '\n') || *at == 0x7f;
+	return *at != '\t' && *at != '\n' && kk_utf8_control(at);
 }
 
 /* Whatever is no text at all is refused here, with its place, before the library sees it. */
@@ -78,13 +58,13 @@ static bool check_characters(const char *text, size_t size, struct kk_diagnostic
 	struct kk_place place = {1, 1};
 
 	for (size_t i = 0; i < size;) {
-		const unsigned char *at = (const unsigned char *)text + i;
-		size_t length = utf8_length(at, size - i);
-		if (!length || control_character(at, size - i)) {
+		const char *at = text + i;
+		size_t length = kk_utf8_length(at, size - i);
+		if (!length || unwanted(at, size - i)) {
 			kk_diagnostic_error(diagnostics, place, NULL,
 			                    length ? "control character 0x%02x; a config is plain text"
 			                           : "byte 0x%02x is not UTF-8; a config is UTF-8 text",
-			                    *at);
+			                    (unsigned char)at[length > 1]);
 			return false;
 		}
 		place = *at == '\n' ? (struct kk_place){place.line + 1, 1}

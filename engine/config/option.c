@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define MAX_ROWS  200
-#define UNBOUNDED 1e18 /* a `max` from here on is no bound worth telling */
+#define UNBOUNDED 9007199254740991.0 /* 2^53 - 1: a `max` from here on is no bound worth telling */
 
 /* One call of kk_options_fill. */
 struct filling {
@@ -47,19 +47,32 @@ static const char *bound_text(const struct kk_option *row, double bound, char *t
 	return to;
 }
 
+const char *kk_option_range(const struct kk_option *row, char *to, size_t size)
+{
+	bool measure = row->type == KK_OPTION_SIZE || row->type == KK_OPTION_DURATION;
+	const char *gap = row->unit && !measure ? " " : "", *unit = row->unit && !measure ? row->unit : "";
+	char low[40], high[40];
+
+	to[0] = '\0';
+	if (row->min == 0 && row->max == 0)
+		return to;
+	bound_text(row, row->min, low, sizeof(low));
+	bound_text(row, row->max, high, sizeof(high));
+	if (row->max >= UNBOUNDED)
+		snprintf(to, size, "at least %s%s%s", low, gap, unit);
+	else
+		snprintf(to, size, "%s to %s%s%s", low, high, gap, unit);
+	return to;
+}
+
 static int check_range(const struct kk_option *row, double value, const char *text, struct kk_error *error)
 {
-	char low[40], high[40];
-	const char *gap = row->unit ? " " : "", *unit = row->unit ? row->unit : "";
+	char range[160];
 
 	if ((row->min == 0 && row->max == 0) || (value >= row->min && value <= row->max))
 		return KK_OK;
-	bound_text(row, row->min, low, sizeof(low));
-	if (row->max >= UNBOUNDED)
-		return kk_error_set(error, KK_ERR_INVALID, "%.80s is out of range: at least %s%s%s", text, low, gap,
-		                    unit);
-	bound_text(row, row->max, high, sizeof(high));
-	return kk_error_set(error, KK_ERR_INVALID, "%.80s is out of range: %s to %s%s%s", text, low, high, gap, unit);
+	return kk_error_set(error, KK_ERR_INVALID, "%.80s is out of range: %s", text,
+	                    kk_option_range(row, range, sizeof(range)));
 }
 
 static int put_int(const struct kk_option *row, const char *text, void *to, struct kk_error *error)

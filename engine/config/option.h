@@ -51,4 +51,7 @@ int kk_options_check_rows(const struct kk_option *rows, size_t options_size, str
 /* kk_option_type_name - the type of a row for people: "size", "true or false". Static. */
 const char *kk_option_type_name(const struct kk_option *row);
 
+/* kk_option_range - the range of a row with its unit: "1 to 100 pixels", "at least 1KiB", "" for none. Returns `to`. */
+const char *kk_option_range(const struct kk_option *row, char *to, size_t size);
+
 #endif

@@ -32,6 +32,11 @@ static struct kk_place with_place(const struct kk_config_stage *stage)
 	return stage->with_place.line ? stage->with_place : stage->use.place;
 }
 
+static const char *stage_name(const struct kk_config_stage *stage)
+{
+	return stage->name.text ? stage->name.text : "?";
+}
+
 /* ---- the module */
 
 static bool load_module(struct resolving *resolving)
@@ -70,8 +75,8 @@ static const struct kk_option *find_row(const struct kk_option *rows, const char
 
 static void refuse(struct resolving *resolving, const struct kk_node *member, const char *why)
 {
-	kk_diagnostic_error(resolving->diagnostics, kk_node_place(member), NULL, "option \"%.80s\"%s",
-	                    kk_node_key(member), why);
+	kk_diagnostic_error(resolving->diagnostics, kk_node_place(member), NULL, "stage \"%.80s\": option \"%.80s\"%s",
+	                    stage_name(resolving->stage), kk_node_key(member), why);
 	resolving->mistakes++;
 }
 
@@ -145,8 +150,8 @@ static void report_option(void *user, const struct kk_option_mistake *mistake)
 	if (mistake->pair >= 0)
 		place = mistake->part == KK_OPTION_PART_NAME ? kk_node_key_place(resolving->nodes[mistake->pair])
 		                                             : resolving->places[mistake->pair];
-	kk_diagnostic_error(resolving->diagnostics, place, &hint, "%s of stage \"%.80s\"", mistake->sentence,
-	                    stage->stage->name);
+	kk_diagnostic_error(resolving->diagnostics, place, &hint, "stage \"%.80s\": %s", stage_name(stage),
+	                    mistake->sentence);
 }
 
 /* The pairs as the plan carries them: name\0text\0 ... */
@@ -195,7 +200,7 @@ static void ask_demand(struct resolving *resolving, const void *options)
 	if (stage->plan && stage->plan(options, &config->demand, why, sizeof(why)) != 0) {
 		why[sizeof(why) - 1] = '\0';
 		kk_diagnostic_error(resolving->diagnostics, with_place(config), NULL, "stage \"%.80s\": %s",
-		                    stage->name, *why ? why : "it refuses these options without saying why");
+		                    stage_name(config), *why ? why : "it refuses these options without saying why");
 	} else if (wrong_demand(&config->demand)) {
 		kk_diagnostic_error(resolving->diagnostics, config->use.place, NULL, "the module of stage \"%.80s\" %s",
 		                    stage->name, wrong_demand(&config->demand));
@@ -228,7 +233,7 @@ void kk_resolve_stages(struct kk_config *config, struct kk_store *store, struct 
 	for (size_t i = 0; i <= config->stage_count; i++) {
 		struct kk_config_stage *stage = i ? &config->stages[i - 1] : &config->source;
 		if (begin)
-			begin(user, stage->name.text ? stage->name.text : "?");
+			begin(user, stage_name(stage));
 		resolve_stage(stage, store, diagnostics);
 	}
 }
