@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "internal.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* Foreign lists hold URLs with blanks and bytes above 127 in them: what a browser accepts is accepted. */
+#define LENIENT (CURLU_URLENCODE | CURLU_ALLOW_SPACE)
+
+static bool has_scheme(CURLU *url, const char *const *schemes)
+{
+	char *scheme = NULL;
+	bool found = false;
+
+	if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
+		return false;
+	for (; *schemes && !found; schemes++)
+		found = strcasecmp(scheme, *schemes) == 0;
+	curl_free(scheme);
+	return found;
+}
+
+/* Gives the host the form in which it is asked for, sent and compared: punycode, no final dot. */
+static CURLUcode normalise_host(CURLU *url)
+{
+	char *host = NULL;
+	CURLUcode code = curl_url_get(url, CURLUPART_HOST, &host, CURLU_PUNYCODE);
+	size_t length = host ? strlen(host) : 0;
+
+	if (code == CURLUE_OK && length > 1 && host[length - 1] == '.')
+		host[length - 1] = 0;
+	if (code == CURLUE_OK)
+		code = curl_url_set(url, CURLUPART_HOST, host, 0);
+	curl_free(host);
+	return code;
+}
+
+static CURLU *finish(CURLU *url, CURLUcode code)
+{
+	static const char *const schemes[] = {"http", "https", NULL};
+
+	if (code == CURLUE_OK && has_scheme(url, schemes) && normalise_host(url) == CURLUE_OK)
+		return url;
+	curl_url_cleanup(url);
+	return NULL;
+}
+
+CURLU *url_parse(const char *text)
+{
+	CURLU *url = strlen(text) < URL_BYTES ? curl_url() : NULL;
+
+	return url ? finish(url, curl_url_set(url, CURLUPART_URL, text, LENIENT)) : NULL;
+}
+
+CURLU *url_follow(CURLU *base, const char *location)
+{
+	CURLU *url = strlen(location) < URL_BYTES ? curl_url_dup(base) : NULL;
+
+	return url ? finish(url, curl_url_set(url, CURLUPART_URL, location, LENIENT)) : NULL;
+}
+
+static void strip_brackets(char *host)
+{
+	size_t length = strlen(host);
+
+	if (host[0] != '[' || length < 2)
+		return;
+	memmove(host, host + 1, length - 2);
+	host[length - 2] = 0;
+}
+
+int url_origin(CURLU *url, char **host, char **port)
+{
+	*host = *port = NULL;
+	if (curl_url_get(url, CURLUPART_HOST, host, 0) == CURLUE_OK &&
+	    curl_url_get(url, CURLUPART_PORT, port, CURLU_DEFAULT_PORT) == CURLUE_OK) {
+		strip_brackets(*host);
+		return 0;
+	}
+	curl_free(*host);
+	curl_free(*port);
+	*host = *port = NULL;
+	return -1;
+}
+
+static bool same_part(CURLU *one, CURLU *other, CURLUPart part)
+{
+	char *a = NULL, *b = NULL;
+	bool same = curl_url_get(one, part, &a, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+	            curl_url_get(other, part, &b, CURLU_DEFAULT_PORT) == CURLUE_OK && strcasecmp(a, b) == 0;
+
+	curl_free(a);
+	curl_free(b);
+	return same;
+}
+
+bool url_same_origin(CURLU *one, CURLU *other)
+{
+	return same_part(one, other, CURLUPART_SCHEME) && same_part(one, other, CURLUPART_HOST) &&
+	       same_part(one, other, CURLUPART_PORT);
+}
+
+int proxy_parse(struct proxy *proxy, const char *text)
+{
+	static const char *const schemes[] = {"http", "https", "socks5h", NULL};
+	CURLU *url;
+	int result = -1;
+
+	*proxy = (struct proxy){0};
+	if (!*text)
+		return 0;
+	url = curl_url();
+	if (url && curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+	    has_scheme(url, schemes)) {
+		/* curl gives socks5h no default port. */
+		result = url_origin(url, &proxy->host, &proxy->port);
+	}
+	curl_url_cleanup(url);
+	return result;
+}
+
+void proxy_free(struct proxy *proxy)
+{
+	curl_free(proxy->host);
+	curl_free(proxy->port);
+	*proxy = (struct proxy){0};
+}
