@@ -52,6 +52,7 @@ struct harness_options {
 	const char *dir;        /* working directory; NULL: harness_dir()                                       */
 	const char *const *env; /* NAME=value to add to the environment, closed by NULL; NULL: none             */
 	const char *input;      /* what it reads on stdin; NULL: /dev/null                                      */
+	int fd;                 /* a descriptor that it gets under number 3; 0: none                            */
 	unsigned limit_ms;      /* killed (with all its descendants) and the test fails after this; 0: 30 s     */
 };
 

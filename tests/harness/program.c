@@ -34,13 +34,17 @@ struct harness_server {
 	unsigned port;
 };
 
-/* In the child: these three become stdin, stdout, stderr, and nothing else stays open. */
+/* In the child: these become stdin, stdout, stderr and perhaps 3, and nothing else stays open. */
 static _Noreturn void become(const char *const argv[], const struct harness_options *options, const int fds[3])
 {
+	unsigned count = 3;
+
 	for (int i = 0; i < 3; i++)
 		if (dup2(fds[i], i) < 0)
 			_exit(CANNOT_RUN_STATUS);
-	close_range(3, ~0U, 0);
+	if (options && options->fd > 0 && dup2(options->fd, 3) == 3)
+		count = fcntl(3, F_SETFD, 0) == 0 ? 4 : 3; /* it may be 3 already, and then keeps its flags */
+	close_range(count, ~0U, 0);
 	if (chdir(options && options->dir ? options->dir : harness_dir()) < 0)
 		_exit(CANNOT_RUN_STATUS);
 	for (const char *const *env = options ? options->env : NULL; env && *env; env++)

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stopping a run by signals. */
+#include "pipeline.h"
+#include "server.h"
+
+#include <signal.h>
+#include <string.h>
+
+static void expect_drained(int signal)
+{
+	struct harness_server *origin = origin_start();
+	struct harness_program *program;
+	struct run run;
+
+	origin_urls(origin, 2000, "photo/%u");
+	pipeline_photos("128MiB", "out/{name}.jpg");
+	program = pipeline_start(30000);
+	pipeline_wait_outputs(program, harness_path("out"), 10);
+	kill(harness_pid(program), signal);
+	run = pipeline_end(program);
+	assert_int_equal(run.signal, signal);
+	assert_true(run.done >= 10 && run.done < 2000);
+	assert_int_equal(run.failed, 0);
+	assert_int_equal(run.left, 0);
+	assert_int_equal(harness_count_files(harness_path("out")), run.done);
+	harness_server_stop(origin);
+}
+
+static void test_interrupt_once_drains(void **state)
+{
+	(void)state;
+	expect_drained(SIGINT);
+}
+
+static void test_terminate_drains(void **state)
+{
+	(void)state;
+	expect_drained(SIGTERM);
+}
+
+static void test_interrupt_twice_leaves_at_once(void **state)
+{
+	struct harness_server *origin = origin_start();
+	struct harness_program *program;
+	struct run run;
+	uint64_t second;
+
+	(void)state;
+	origin_urls(origin, 20, "drip?ms=100&n=%u");
+	pipeline_photos("128MiB", "out/{name}.jpg");
+	program = pipeline_start(30000);
+	pipeline_wait_workers(program, "fetch", 2);
+	kill(harness_pid(program), SIGINT);
+	second = harness_now_ms();
+	kill(harness_pid(program), SIGINT);
+	run = pipeline_end(program);
+	assert_int_equal(run.signal, SIGINT);
+	assert_true(harness_now_ms() - second < 1500);
+	assert_int_equal(run.done, 0);
+	harness_server_stop(origin);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_interrupt_once_drains),
+    cmocka_unit_test(test_terminate_drains),
+    cmocka_unit_test(test_interrupt_twice_leaves_at_once),
+};
+
+HARNESS_MAIN(tests)
