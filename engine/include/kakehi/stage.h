@@ -302,13 +302,13 @@ static inline int kk_shared_add(struct kk_context *context, int object, size_t i
 	return context->host->value_add(context, object, index, amount, now);
 }
 
-/* kk_dict_get - copies the value under `key` into `to`, NUL-terminated, cut at `size`; returns its length, -1 if there
- * is none. kk_dict_set - stores a copy; a NULL value removes it; 0, or -1: no dict, full, or too long. */
-static inline long kk_dict_get(struct kk_context *context, int object, const char *key, char *to, size_t size)
+/* kk_shared_look_up - copies the value under `key` into `to`, NUL-terminated, cut at `size`; returns its length, -1 if there
+ * is none. kk_shared_enter - stores a copy; a NULL value removes it; 0, or -1: no dict, full, or too long. */
+static inline long kk_shared_look_up(struct kk_context *context, int object, const char *key, char *to, size_t size)
 {
 	return context->host->dict_get(context, object, key, to, size);
 }
-static inline int kk_dict_set(struct kk_context *context, int object, const char *key, const char *value)
+static inline int kk_shared_enter(struct kk_context *context, int object, const char *key, const char *value)
 {
 	return context->host->dict_set(context, object, key, value);
 }

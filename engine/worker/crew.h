@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/worker/crew.h - what the files of engine/worker share: the worker, the item in its hand, and who does what.
+ *
+ *   worker.c   start message -> worker; the order of a worker's life
+ *   inherit.c  what the predecessor had in hand -> completed, or to be done again
+ *   hand.c     a handle -> an item the stage can look at, its new payload, its verdict
+ *   deliver.c  a verdict -> decision -> the next rings
+ *   host.c     the stage's wishes -> hand
+ *   source.c, line.c, flight.c, recorder.c   the four ways of working: making items, one at a time, many in flight,
+ *              writing down failures
+ */
+#ifndef ENGINE_WORKER_CREW_H
+#define ENGINE_WORKER_CREW_H
+
+#include "run/layout.h"
+#include "worker/worker.h"
+#include <kakehi/stage.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { KK_FIELD_ROOM = 1024, KK_BATCH_MAX = 64 };
+#define KK_BACKSTOP_NS INT64_C(1000000000)
+
+/* Where an item on one lane goes: ring and lane of each edge. */
+struct route {
+	unsigned count;
+	struct {
+		unsigned ring;
+		uint8_t lane;
+	} to[KK_PLAN_MAX_LANES];
+	uint32_t below; /* this lane and all that would have branched off it: settled if it ends here */
+};
+
+/* An item in hand: what the stage sees, and the new payload it is making. */
+struct hand {
+	struct kk_item item;
+	struct worker *worker;
+	uint32_t handle;
+	bool in_use, settled; /* flight.c */
+	enum kk_verdict verdict;
+	struct kk_block_ref reserved; /* CLAIMED block; index 0: none */
+	uint64_t reserved_bytes;
+	bool committed;
+	uint64_t committed_bytes;
+	enum kk_fail_class fail_class;
+	uint32_t field_bytes; /* in `fields`: name\0value\0 ... set by this stage */
+	char fields[KK_FIELD_ROOM];
+	char text[112]; /* why it failed */
+};
+
+/* Handles that wait for something, in order. */
+struct handles {
+	uint32_t *at;
+	uint32_t count, room;
+};
+int handles_add(struct handles *list, uint32_t handle);
+
+struct worker {
+	struct kk_worker_start start;
+	struct kk_plan *plan;
+	const struct kk_plan_stage *stage_plan; /* NULL: the recorder */
+	struct kk_run *run;
+	unsigned role, stage;
+	struct role_entry *entry;
+	struct kk_counters *page;
+	struct kk_counters now; /* what the page will say next */
+	struct kk_ring *in;
+	struct kk_arena *arena; /* its own, adopted; or NULL */
+	struct route route[KK_PLAN_MAX_LANES];
+	unsigned owed[KK_RING_STAGE + KK_PLAN_MAX_STAGES]; /* puts not announced yet */
+	struct handles redo;                               /* inherited, to be done first */
+	struct handles solo;                               /* the same, each by itself */
+
+	const struct kk_stage *module;
+	struct kk_store *store; /* the option texts */
+	void *options;
+	struct kk_context context;
+	uint64_t random[4];
+	bool may_wait;    /* reserve may sleep: not in submit and poll                  */
+	bool wants_room;  /* a reservation was refused since the stage was last asked   */
+	bool corrupt;     /* shared memory was found unsound: leave with KK_WORKER_CORRUPT */
+	int statm;        /* /proc/self/statm, opened before the sandbox closes         */
+	struct hand hand; /* for those who work on one item at a time                   */
+};
+
+/* hand.c */
+int hand_take(struct hand *hand, struct worker *worker, uint32_t handle);
+void *hand_reserve(struct hand *hand, uint64_t bytes);
+void *hand_grow(struct hand *hand, uint64_t bytes);
+int hand_commit(struct hand *hand, uint64_t bytes);
+int hand_set_field(struct hand *hand, const char *name, const char *value);
+const char *hand_field(const struct hand *hand, const char *name);
+enum kk_verdict hand_fail(struct hand *hand, enum kk_fail_class why, const char *text);
+/* hand_settle - the stage's verdict becomes a decision: writes it into the header, new payload and all. What is left
+ * to do is deliver(). false: try again later (no room for a payload's fields while others are in flight). */
+void hand_settle(struct hand *hand, enum kk_verdict verdict);
+/* hand_cancel - gives back a reservation. */
+void hand_cancel(struct hand *hand);
+
+/* deliver.c: false means that a ring is full; with `wait` it sleeps instead (and returns false only if the memory is
+ * corrupt). */
+bool deliver(struct worker *worker, uint32_t handle, bool wait);
+/* deliver_announce - tells those who wait for what was put since the last call. */
+void deliver_announce(struct worker *worker);
+void deliver_routes(struct worker *worker);
+/* deliver_put - into a ring that may be full. */
+bool deliver_put(struct worker *worker, unsigned ring, uint32_t handle, unsigned side, bool wait);
+
+/* inherit.c */
+int inherit(struct worker *worker);
+/* inherit_next_redo - the next inherited item, or -1. */
+int64_t handles_shift(struct handles *list);
+
+/* host.c */
+extern const struct kk_host worker_host;
+void worker_log(struct worker *worker, enum kk_log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* worker.c */
+uint64_t worker_clock(void);
+/* worker_current - what the stage is being called for, in case this process dies of it. */
+void worker_current(struct worker *worker, enum current_kind kind, uint32_t handle);
+/* worker_call_begins, _ends - around calls into the stage, for `items` items: deadline and busy time. */
+void worker_call_begins(struct worker *worker, uint64_t items);
+uint64_t worker_call_ends(struct worker *worker);
+void worker_publish_counters(struct worker *worker);
+/* worker_sleep - waits at an event whose ticket was drawn before the caller looked once more. */
+void worker_sleep(struct worker *worker, struct kk_event *event, uint32_t ticket);
+/* worker_state - says how far this process is with its role. */
+void worker_state(struct worker *worker, enum kk_role_state state);
+
+/* The four ways of working: until the role is drained. An exit status. */
+int work_source(struct worker *worker);
+int work_line(struct worker *worker);
+int work_flight(struct worker *worker);
+int work_recorder(struct worker *worker);
+int recorder_open(struct worker *worker);
+
+#endif

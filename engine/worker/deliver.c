@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a decision to the next rings. Everything here may be done again by an heir, from any point on:
+ *
+ *   the header says verdict, replaced, pay            (hand_settle; nothing is decided yet)
+ *   own = COMMIT                                       the decision
+ *   release the payload that was replaced              repeatable: the generation moves on
+ *   each other branch: add its lane to the payload, put its header      skipped if that header is not IDLE any more
+ *   put this header: into the next ring, or, if it ends here, release its payload and send the item home
+ *
+ * An item that goes on unchanged to one ring needs no COMMIT: the put is the decision.
+ */
+#include "worker/crew.h"
+
+/* ---- routes */
+
+static uint32_t lanes_below(const struct kk_plan *plan, unsigned stage, unsigned lane)
+{
+	uint32_t below = 1u << lane;
+	for (unsigned e = 0; e < plan->edge_count; e++)
+		if (plan->edge[e].stage == stage && plan->edge[e].lane == lane)
+			below |= lanes_below(plan, plan->edge[e].to, plan->edge[e].to_lane);
+	return below;
+}
+
+void deliver_routes(struct worker *worker)
+{
+	const struct kk_plan *plan = worker->plan;
+	for (unsigned e = 0; e < plan->edge_count; e++) {
+		const struct kk_plan_edge *edge = &plan->edge[e];
+		struct route *route = &worker->route[edge->lane];
+		if (edge->stage != worker->stage)
+			continue;
+		route->to[route->count].ring = KK_RING_STAGE + edge->to;
+		route->to[route->count].lane = (uint8_t)edge->to_lane;
+		route->count++;
+	}
+	for (unsigned lane = 0; lane < plan->lanes; lane++)
+		worker->route[lane].below = lanes_below(plan, worker->stage, lane);
+}
+
+/* ---- putting and telling */
+
+bool deliver_put(struct worker *worker, unsigned ring, uint32_t handle, unsigned side, bool wait)
+{
+	struct kk_ring *to = worker->run->ring[ring];
+	int status = kk_ring_put(to, handle, side);
+	while (status == KK_ERR_FULL && wait) {
+		deliver_announce(worker);
+		uint32_t ticket = kk_event_prepare(kk_ring_room_event(to));
+		status = kk_ring_put(to, handle, side);
+		if (status == KK_ERR_FULL)
+			worker_sleep(worker, kk_ring_room_event(to), ticket);
+	}
+	if (status == KK_OK)
+		worker->owed[ring]++;
+	else if (status != KK_ERR_FULL)
+		worker->corrupt = true;
+	return status == KK_OK;
+}
+
+/* The source sleeps until a quarter of all items is free again: it is not woken for every single one. All come home in
+ * the end, so it is woken. */
+static bool source_should_wake(const struct kk_run *run)
+{
+	uint64_t home = 0;
+	if (!kk_event_waited(&run->header->free_items))
+		return false;
+	for (unsigned r = KK_RING_UNUSED; r <= KK_RING_SKIPPED; r++)
+		home += kk_ring_count(run->ring[r]);
+	return home >= run->plan->groups / 4;
+}
+
+void deliver_announce(struct worker *worker)
+{
+	bool home = false;
+	for (unsigned r = 0; r < KK_RING_STAGE + worker->plan->stage_count; r++) {
+		if (!worker->owed[r])
+			continue;
+		worker->owed[r] = 0;
+		if (r <= KK_RING_SKIPPED)
+			home = true;
+		else
+			kk_ring_announce(worker->run->ring[r], 1);
+	}
+	if (home && source_should_wake(worker->run))
+		kk_ring_announce(worker->run->ring[KK_RING_UNUSED], 1);
+}
+
+/* ---- ends */
+
+enum { END_SKIPPED = 1, END_DONE = 2, END_FAILED = 3 };
+
+static unsigned end_of(unsigned verdict)
+{
+	return verdict == KK_FAIL ? END_FAILED : verdict == KK_SKIP ? END_SKIPPED : END_DONE;
+}
+
+static unsigned ring_of_end(unsigned end)
+{
+	static const unsigned ring[] = {
+	    [END_SKIPPED] = KK_RING_SKIPPED, [END_DONE] = KK_RING_DONE, [END_FAILED] = KK_RING_RECORDER};
+	return ring[end];
+}
+
+/* The group word of a source item with branches: life:32 | end:4 | last:8 | settled:20. */
+static uint64_t group_make(uint32_t life, unsigned end, unsigned last, uint32_t settled)
+{
+	return (uint64_t)life << 32 | (uint64_t)end << 28 | (uint64_t)last << 20 | settled;
+}
+
+/* Notes that this lane (and what would have branched off it) has ended. Returns the end of the whole item if this lane
+ * was the last and so has to send it home, 0 if it was not. */
+static unsigned settle_lane(struct worker *worker, uint32_t handle, const struct item_head *head)
+{
+	uint64_t *word = run_group(worker->run, handle), now = kk_word_load(word), next;
+	const uint32_t all = (1u << worker->plan->lanes) - 1, below = worker->route[head->lane].below;
+	const uint32_t settles = head->verdict == KK_PASS ? 1u << head->lane : below;
+	do {
+		uint32_t settled = now & 0xfffff;
+		if ((uint32_t)(now >> 32) != (uint32_t)head->sequence)
+			return 0;
+		unsigned end = (unsigned)(now >> 28) & 0xf, mine = end_of(head->verdict);
+		if (settled >> head->lane & 1) /* a predecessor of ours got as far as this */
+			return settled == all && ((now >> 20) & 0xff) == head->lane ? end : 0;
+		settled |= settles;
+		next = group_make((uint32_t)head->sequence, end > mine ? end : mine, settled == all ? head->lane : 0xff,
+		                  settled);
+	} while (!kk_word_swap(word, &now, next));
+	return (next & 0xfffff) == all ? (unsigned)(next >> 28) & 0xf : 0;
+}
+
+static void release_pay(struct kk_run *run, const struct item_head *head, unsigned side)
+{
+	unsigned stage = head->pay_stage[side];
+	if (head->pay[side].index != 0 && stage < run->plan->stage_count && run->arena[stage])
+		kk_block_release(run->arena[stage], &head->pay[side], head->lane);
+}
+
+static bool end_item(struct worker *worker, uint32_t handle, struct item_head *head, unsigned side, bool wait)
+{
+	release_pay(worker->run, head, side);
+	unsigned end = end_of(head->verdict);
+	if (worker->plan->lanes > 1)
+		end = settle_lane(worker, handle, head);
+	if (end)
+		return deliver_put(worker, ring_of_end(end), handle, 0, wait);
+	kk_table_park(worker->run->table, handle);
+	return true;
+}
+
+/* ---- branches */
+
+/* The header that stands for another lane of the same source item. Lane 0 may stand at any of the group's headers. */
+static uint32_t sibling(const struct kk_plan *plan, uint32_t handle, unsigned lane, unsigned to_lane)
+{
+	uint32_t base = handle - handle % plan->lanes;
+	return base + (handle - base + plan->lanes + to_lane - lane) % plan->lanes;
+}
+
+static bool start_branch(struct worker *worker, uint32_t handle, unsigned side, unsigned ring, unsigned lane, bool wait)
+{
+	struct kk_run *run = worker->run;
+	const struct item_head *head = run_head(run, handle);
+	uint32_t other = sibling(run->plan, handle, head->lane, lane);
+	struct item_head *branch = run_head(run, other);
+	if (kk_table_own(run->table, other).state != KK_OWN_IDLE)
+		return true;
+	branch->trials = 0;
+	branch->lane = (uint8_t)lane;
+	branch->sequence = head->sequence;
+	branch->pay[0] = head->pay[side];
+	branch->pay[1] = (struct kk_block_ref){.index = 0};
+	branch->pay_stage[0] = head->pay_stage[side];
+	if (branch->pay[0].index != 0)
+		kk_block_add_lane(run->arena[branch->pay_stage[0]], &branch->pay[0], lane);
+	return deliver_put(worker, ring, other, 0, wait);
+}
+
+/* ---- all of it */
+
+static bool complete(struct worker *worker, uint32_t handle, struct item_head *head, bool wait)
+{
+	const struct route *route = &worker->route[head->lane];
+	unsigned side = kk_table_own(worker->run->table, handle).side;
+	if (head->replaced) {
+		release_pay(worker->run, head, side);
+		side = !side;
+	}
+	if (head->verdict != KK_PASS || route->count == 0)
+		return end_item(worker, handle, head, side, wait);
+	for (unsigned i = 1; i < route->count; i++)
+		if (!start_branch(worker, handle, side, route->to[i].ring, route->to[i].lane, wait))
+			return false;
+	return deliver_put(worker, route->to[0].ring, handle, side, wait);
+}
+
+bool deliver(struct worker *worker, uint32_t handle, bool wait)
+{
+	struct item_head *head = run_head(worker->run, handle);
+	const struct route *route = &worker->route[head->lane];
+	bool simple = head->verdict == KK_PASS && !head->replaced && route->count == 1;
+	if (!simple && kk_table_own(worker->run->table, handle).state != KK_OWN_COMMIT)
+		kk_table_commit(worker->run->table, handle);
+	return complete(worker, handle, head, wait);
+}

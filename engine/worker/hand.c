@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An item in hand. */
+#include "worker/crew.h"
+#include <errno.h>
+#include <string.h>
+
+static uint64_t fields_offset(uint64_t size)
+{
+	return (size + 7) & ~UINT64_C(7);
+}
+
+/* Points the item at the payload it came with. */
+static int show_payload(struct hand *hand, const struct item_head *head, unsigned side)
+{
+	const struct kk_block_ref *ref = &head->pay[side];
+	hand->item.data = NULL;
+	hand->item.size = 0;
+	if (ref->index == 0)
+		return 0;
+	unsigned stage = head->pay_stage[side];
+	struct kk_run *run = hand->worker->run;
+	const void *data =
+	    stage < run->plan->stage_count && run->arena[stage] ? kk_block_read(run->arena[stage], ref) : NULL;
+	if (!data)
+		return -1;
+	hand->item.data = data;
+	hand->item.size = ref->size;
+	return 0;
+}
+
+int hand_take(struct hand *hand, struct worker *worker, uint32_t handle)
+{
+	struct item_head *head = run_head(worker->run, handle);
+	struct source_record *record = run_record(worker->run, handle);
+	hand->worker = worker;
+	hand->handle = handle;
+	hand->settled = false;
+	hand->verdict = KK_PASS;
+	hand->reserved.index = 0;
+	hand->committed = false;
+	hand->field_bytes = 0;
+	hand->fail_class = KK_FAIL_OTHER;
+	hand->text[0] = 0;
+	hand->item = (struct kk_item){
+	    .context = &worker->context,
+	    .sequence = record->sequence,
+	    .key = record->bytes,
+	};
+	return show_payload(hand, head, kk_table_own(worker->run->table, handle).side);
+}
+
+/* Room for `bytes` and the fields behind them. */
+static int claim_block(struct hand *hand, uint64_t bytes)
+{
+	struct kk_arena *arena = hand->worker->arena;
+	/* The big block is for whoever could not go on without it; a worker with other payloads in the making can wait
+	 * for those. */
+	return kk_block_alloc(arena, bytes + KK_FIELD_ROOM, kk_block_claimed(arena) == 0, &hand->reserved);
+}
+
+static int regrow_block(struct hand *hand, uint64_t bytes)
+{
+	return kk_block_grow(hand->worker->arena, &hand->reserved, hand->reserved_bytes, bytes + KK_FIELD_ROOM);
+}
+
+/* Tries `claim` until there is room, if this worker may wait for it. */
+static int with_room(struct hand *hand, int (*claim)(struct hand *, uint64_t), uint64_t bytes)
+{
+	struct worker *worker = hand->worker;
+	int status = claim(hand, bytes);
+	while (status == KK_ERR_NO_ROOM && worker->may_wait) {
+		struct kk_event *room = kk_arena_room_event(worker->arena);
+		deliver_announce(worker);
+		uint32_t ticket = kk_event_prepare(room);
+		status = claim(hand, bytes);
+		if (status == KK_ERR_NO_ROOM)
+			worker_sleep(worker, room, ticket);
+	}
+	if (status == KK_ERR_NO_ROOM)
+		worker->wants_room = true;
+	return status;
+}
+
+static void *after_claim(struct hand *hand, uint64_t bytes, int status)
+{
+	if (status != KK_OK) {
+		errno = status == KK_ERR_NO_ROOM ? EAGAIN : EFBIG;
+		return NULL;
+	}
+	hand->reserved_bytes = bytes;
+	return kk_block_memory(hand->worker->arena, &hand->reserved);
+}
+
+void *hand_reserve(struct hand *hand, uint64_t bytes)
+{
+	struct worker *worker = hand->worker;
+	hand_cancel(hand);
+	if (!worker->arena || bytes > worker->stage_plan->largest) {
+		errno = EFBIG;
+		return NULL;
+	}
+	return after_claim(hand, bytes, with_room(hand, claim_block, bytes));
+}
+
+void *hand_grow(struct hand *hand, uint64_t bytes)
+{
+	if (hand->reserved.index == 0)
+		return hand_reserve(hand, bytes);
+	if (bytes > hand->worker->stage_plan->largest) {
+		errno = EFBIG;
+		return NULL;
+	}
+	if (bytes <= hand->reserved_bytes)
+		return kk_block_memory(hand->worker->arena, &hand->reserved);
+	return after_claim(hand, bytes, with_room(hand, regrow_block, bytes));
+}
+
+void hand_cancel(struct hand *hand)
+{
+	if (hand->reserved.index != 0)
+		kk_block_cancel(hand->worker->arena, &hand->reserved);
+	hand->reserved.index = 0;
+	hand->committed = false;
+	hand->field_bytes = 0;
+}
+
+int hand_commit(struct hand *hand, uint64_t bytes)
+{
+	if (hand->reserved.index == 0 || bytes > hand->reserved_bytes)
+		return -1;
+	hand->committed = true;
+	hand->committed_bytes = bytes;
+	return 0;
+}
+
+/* ---- fields: name\0value\0 ... */
+
+static const char *find_field(const char *fields, uint64_t bytes, const char *name)
+{
+	const char *end = fields + bytes;
+	while (fields < end) {
+		const char *value = memchr(fields, 0, (size_t)(end - fields));
+		if (!value)
+			return NULL;
+		const char *next = memchr(value + 1, 0, (size_t)(end - value - 1));
+		if (!next)
+			return NULL;
+		if (strcmp(fields, name) == 0)
+			return value + 1;
+		fields = next + 1;
+	}
+	return NULL;
+}
+
+static const char *inherited_fields(const struct hand *hand, uint32_t *bytes)
+{
+	struct worker *worker = hand->worker;
+	const struct item_head *head = run_head(worker->run, hand->handle);
+	unsigned side = kk_table_own(worker->run->table, hand->handle).side;
+	*bytes = hand->item.data ? head->pay[side].extra : 0;
+	return (const char *)hand->item.data + fields_offset(hand->item.size);
+}
+
+const char *hand_field(const struct hand *hand, const char *name)
+{
+	const struct source_record *record = run_record(hand->worker->run, hand->handle);
+	const char *value = find_field(record->bytes + record->key_bytes, record->field_bytes, name);
+	if (value)
+		return value;
+	value = find_field(hand->fields, hand->field_bytes, name);
+	if (value)
+		return value;
+	uint32_t bytes;
+	const char *fields = inherited_fields(hand, &bytes);
+	return bytes ? find_field(fields, bytes, name) : NULL;
+}
+
+int hand_set_field(struct hand *hand, const char *name, const char *value)
+{
+	uint32_t inherited;
+	inherited_fields(hand, &inherited);
+	size_t name_bytes = strlen(name) + 1, value_bytes = strlen(value) + 1;
+	if (name_bytes == 1 || name_bytes + value_bytes + hand->field_bytes + inherited + 8 > KK_FIELD_ROOM)
+		return -1;
+	memcpy(hand->fields + hand->field_bytes, name, name_bytes);
+	memcpy(hand->fields + hand->field_bytes + name_bytes, value, value_bytes);
+	hand->field_bytes += (uint32_t)(name_bytes + value_bytes);
+	return 0;
+}
+
+/* ---- verdicts */
+
+enum kk_verdict hand_fail(struct hand *hand, enum kk_fail_class why, const char *text)
+{
+	hand->fail_class = why < KK_FAIL_CLASS_COUNT ? why : KK_FAIL_OTHER;
+	size_t length = strnlen(text, sizeof(hand->text) - 1);
+	memcpy(hand->text, text, length);
+	hand->text[length] = 0;
+	return KK_FAIL;
+}
+
+/* Finishes the new payload: fields behind it (the newest first, so that they are found first), the rest given back. */
+static void seal(struct hand *hand, struct item_head *head, unsigned side)
+{
+	struct kk_arena *arena = hand->worker->arena;
+	uint32_t inherited;
+	const char *older = inherited_fields(hand, &inherited);
+	uint64_t offset = fields_offset(hand->committed_bytes);
+	char *to = (char *)kk_block_memory(arena, &hand->reserved) + offset;
+	memcpy(to, hand->fields, hand->field_bytes);
+	if (inherited)
+		memcpy(to + hand->field_bytes, older, inherited);
+	hand->reserved.size = (uint32_t)hand->committed_bytes;
+	hand->reserved.extra = hand->field_bytes + inherited;
+	kk_block_shrink(arena, &hand->reserved, offset + hand->reserved.extra);
+	head->pay[side] = hand->reserved;
+	head->pay_stage[side] = (uint8_t)hand->worker->stage;
+	kk_block_share(arena, &hand->reserved, 1u << head->lane);
+	hand->reserved.index = 0;
+}
+
+void hand_settle(struct hand *hand, enum kk_verdict verdict)
+{
+	struct worker *worker = hand->worker;
+	struct item_head *head = run_head(worker->run, hand->handle);
+	unsigned side = kk_table_own(worker->run->table, hand->handle).side;
+	if (verdict != KK_PASS && verdict != KK_SKIP)
+		verdict = KK_FAIL;
+	head->verdict = (uint8_t)verdict;
+	head->replaced = 0;
+	if (verdict == KK_PASS && hand->committed) {
+		worker->now.bytes_out += hand->committed_bytes;
+		seal(hand, head, !side);
+		head->replaced = 1;
+	} else {
+		hand_cancel(hand);
+	}
+	if (verdict == KK_FAIL) {
+		head->fail_class = (uint8_t)hand->fail_class;
+		head->fail_stage = (uint8_t)worker->stage;
+		memcpy(head->text, hand->text, sizeof(head->text));
+		worker->now.failed++;
+	}
+	if (head->trials != 0)
+		head->trials = 0; /* what it survived here says nothing about the next stage */
+	worker->now.items++;
+	worker->now.bytes_in += hand->item.size;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The source's way of working: take a free header, let the stage fill it, commit it by moving the cursor, send it on.
+ *
+ * The cursor is the commit. An item whose number the cursor has not passed does not exist: an heir forgets it and the
+ * stage makes it again, from the position that belongs to the cursor. The record carries the own word of the claim it
+ * was written under, so that a stale record is never taken for a committed one.
+ */
+#include "worker/crew.h"
+
+struct batch {
+	uint32_t handle[KK_BATCH_MAX];
+	int count, next;
+};
+
+static bool stopped(const struct worker *worker)
+{
+	uint64_t limit = worker->plan->limit;
+	return kk_run_stopping(worker->run) || (limit && kk_word_load(&worker->run->cursor->next) >= limit);
+}
+
+static int take_free(struct worker *worker, struct batch *batch)
+{
+	batch->next = 0;
+	batch->count = 0;
+	int64_t kept = handles_shift(&worker->redo);
+	if (kept >= 0) {
+		batch->handle[0] = (uint32_t)kept;
+		batch->count = 1;
+	}
+	for (unsigned r = KK_RING_UNUSED; r <= KK_RING_SKIPPED && batch->count == 0; r++) {
+		int taken = kk_ring_take(worker->run->ring[r], batch->handle, KK_BATCH_MAX);
+		if (taken == KK_ERR_CORRUPT)
+			worker->corrupt = true;
+		batch->count = taken > 0 ? taken : 0;
+	}
+	return batch->count;
+}
+
+/* Sleeps until headers come home. false: there is nothing more to do here. */
+static bool refill(struct worker *worker, struct batch *batch)
+{
+	struct kk_event *event = &worker->run->header->free_items;
+	deliver_announce(worker);
+	worker_publish_counters(worker);
+	while (!stopped(worker) && !worker->corrupt) {
+		if (take_free(worker, batch) > 0)
+			return true;
+		uint32_t ticket = kk_event_prepare(event);
+		if (stopped(worker))
+			return false;
+		if (take_free(worker, batch) > 0)
+			return true;
+		worker_sleep(worker, event, ticket);
+	}
+	return false;
+}
+
+/* Makes the header and its siblings ready for a new source item. */
+static void begin(struct worker *worker, struct hand *hand, uint32_t handle, uint64_t sequence)
+{
+	struct kk_run *run = worker->run;
+	struct item_head *head = run_head(run, handle);
+	struct source_record *record = run_record(run, handle);
+	const uint32_t lanes = run->plan->lanes;
+	if (lanes > 1) {
+		uint32_t base = handle - handle % lanes;
+		for (uint32_t i = 0; i < lanes; i++)
+			if (base + i != handle)
+				kk_table_idle(run->table, base + i);
+		kk_word_store(run_group(run, handle), sequence << 32 | 0xffu << 20);
+	}
+	head->trials = 0;
+	head->lane = 0;
+	head->sequence = sequence;
+	head->pay[0].index = 0;
+	head->pay[1].index = 0;
+	record->own = 0;
+	record->sequence = sequence;
+	record->handle = handle;
+	record->key_bytes = 0;
+	record->field_bytes = 0;
+	record->bytes[0] = 0;
+	hand->worker = worker;
+	hand->handle = handle;
+	hand->reserved.index = 0;
+	hand->committed = false;
+	hand->field_bytes = 0;
+	hand->fail_class = KK_FAIL_OTHER;
+	hand->text[0] = 0;
+	hand->item = (struct kk_item){.context = &worker->context, .sequence = sequence};
+}
+
+/* The payload a source made is the item's first one: side 0, nothing replaced. */
+static void attach_payload(struct worker *worker, struct hand *hand)
+{
+	struct item_head *head = run_head(worker->run, hand->handle);
+	if (!hand->committed) {
+		hand_cancel(hand);
+		return;
+	}
+	hand->reserved.size = (uint32_t)hand->committed_bytes;
+	kk_block_shrink(worker->arena, &hand->reserved, hand->committed_bytes);
+	head->pay[0] = hand->reserved;
+	head->pay_stage[0] = 0;
+	kk_block_share(worker->arena, &hand->reserved, 1u);
+	hand->reserved.index = 0;
+	hand->committed = false;
+	worker->now.bytes_out += hand->committed_bytes;
+}
+
+/* The item begins to exist with the store of the cursor, and not before. */
+static bool commit(struct worker *worker, struct hand *hand, enum kk_verdict verdict)
+{
+	struct kk_run *run = worker->run;
+	struct source_record *record = run_record(run, hand->handle);
+	if (verdict == KK_FAIL)
+		hand_cancel(hand);
+	attach_payload(worker, hand);
+	hand_settle(hand, verdict);
+	if (record->key_bytes == 0)
+		record->key_bytes = 1;
+	record->after = hand->item.position;
+	record->own = kk_table_own_word(run->table, hand->handle);
+	uint64_t next = hand->item.sequence + 1;
+	run->cursor->position[next & 1] = hand->item.position;
+	kk_word_store(&run->cursor->next, next);
+	return deliver(worker, hand->handle, true);
+}
+
+/* Headers that were taken and not needed go back, uncounted. */
+static void give_back(struct worker *worker, struct batch *batch)
+{
+	while (batch->next < batch->count)
+		deliver_put(worker, KK_RING_UNUSED, batch->handle[batch->next++], 0, true);
+	for (int64_t kept; (kept = handles_shift(&worker->redo)) >= 0;)
+		deliver_put(worker, KK_RING_UNUSED, (uint32_t)kept, 0, true);
+	deliver_announce(worker);
+}
+
+static enum kk_verdict make_one(struct worker *worker, uint32_t handle)
+{
+	struct hand *hand = &worker->hand;
+	begin(worker, hand, handle, kk_word_load(&worker->run->cursor->next));
+	enum kk_verdict verdict = worker->module->next(&worker->context, &hand->item);
+	if (verdict == KK_END)
+		hand_cancel(hand);
+	else if (!commit(worker, hand, verdict))
+		worker->corrupt = true;
+	return verdict;
+}
+
+/* Works through one batch. false: the source has ended. */
+static bool make_batch(struct worker *worker, struct batch *batch)
+{
+	bool more = true;
+	worker_call_begins(worker, (uint64_t)batch->count);
+	while (more && batch->next < batch->count && !worker->corrupt && !stopped(worker)) {
+		more = make_one(worker, batch->handle[batch->next]) != KK_END;
+		batch->next += more;
+	}
+	worker_call_ends(worker);
+	return more;
+}
+
+int work_source(struct worker *worker)
+{
+	struct batch batch = {.count = 0};
+	worker->may_wait = true;
+	while (refill(worker, &batch)) {
+		if (!make_batch(worker, &batch)) {
+			kk_word_store(&worker->run->header->source_ended, 1);
+			break;
+		}
+		if (batch.next < batch.count)
+			break; /* stopped in the middle */
+	}
+	give_back(worker, &batch);
+	return worker->corrupt ? KK_WORKER_CORRUPT : KK_WORKER_DRAINED;
+}

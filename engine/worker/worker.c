@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of a worker: read the start message, map the run, inherit, open the stage inside its sandbox, work until the
+ * role is drained. The order matters: what a predecessor left is finished before any code of a stage is loaded, so
+ * that not even a stage that cannot be loaded keeps an item. */
+#include "worker/worker.h"
+#include "config/module.h"
+#include "config/option.h"
+#include "worker/crew.h"
+#include "worker/sandbox.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- what the ways of working share */
+
+uint64_t worker_clock(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void worker_current(struct worker *worker, enum current_kind kind, uint32_t handle)
+{
+	kk_word_store(&worker->entry->current,
+	              (uint64_t)worker->start.life << 32 | (uint64_t)kind << 24 | (handle & 0xffffff));
+}
+
+void worker_call_begins(struct worker *worker, uint64_t items)
+{
+	worker->now.since_ns = worker_clock();
+	worker->now.since_items = items;
+	kk_word_count(&worker->page->since_items, items);
+	kk_word_store(&worker->page->since_ns, worker->now.since_ns);
+}
+
+uint64_t worker_call_ends(struct worker *worker)
+{
+	uint64_t took = worker_clock() - worker->now.since_ns;
+	worker->now.busy_ns += took;
+	worker->now.since_ns = 0;
+	worker_publish_counters(worker);
+	return took;
+}
+
+void worker_publish_counters(struct worker *worker)
+{
+	uint64_t *to = (uint64_t *)(void *)worker->page;
+	const uint64_t *from = (const uint64_t *)(const void *)&worker->now;
+	for (size_t i = 0; i < sizeof(worker->now) / sizeof(*from); i++)
+		kk_word_count(&to[i], from[i]);
+}
+
+void worker_sleep(struct worker *worker, struct kk_event *event, uint32_t ticket)
+{
+	worker->now.parks++;
+	/* Sleeping for want of room or items is no fault of an item: the deadline does not run. */
+	uint64_t since = worker->now.since_ns, slept = worker_clock();
+	worker->now.since_ns = 0;
+	worker_publish_counters(worker);
+	if (kk_event_sleep(event, ticket, KK_BACKSTOP_NS) == KK_ERR_TIMEOUT)
+		worker->now.backstops++;
+	if (since) {
+		worker->now.since_ns = since + (worker_clock() - slept);
+		kk_word_store(&worker->page->since_ns, worker->now.since_ns);
+	}
+}
+
+void worker_state(struct worker *worker, enum kk_role_state state)
+{
+	kk_word_store(&worker->entry->state, state);
+}
+
+/* ---- beginning */
+
+static int read_all(int fd, void *to, size_t bytes)
+{
+	char *at = to;
+	while (bytes > 0) {
+		ssize_t got = read(fd, at, bytes);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return -1;
+		at += got;
+		bytes -= (size_t)got;
+	}
+	return 0;
+}
+
+static int read_start(struct worker *worker, int fd)
+{
+	struct kk_worker_start *start = &worker->start;
+	if (read_all(fd, start, sizeof(*start)) < 0 || start->magic != KK_WORKER_MAGIC ||
+	    start->bytes != sizeof(*start) || start->plan_bytes < sizeof(struct kk_plan) ||
+	    start->plan_bytes > UINT32_MAX)
+		return -1;
+	worker->plan = malloc(start->plan_bytes);
+	if (!worker->plan || read_all(fd, worker->plan, start->plan_bytes) < 0 ||
+	    kk_plan_check(worker->plan, start->plan_bytes) < 0 || start->role == 0 ||
+	    start->role > worker->plan->role_count)
+		return -1;
+	close(fd);
+	worker->role = start->role;
+	worker->stage = kk_run_stage_of(worker->plan, worker->role);
+	if (worker->stage < worker->plan->stage_count)
+		worker->stage_plan = &worker->plan->stage[worker->stage];
+	return 0;
+}
+
+static int attach(struct worker *worker)
+{
+	const struct kk_worker_start *start = &worker->start;
+	struct kk_error error = {.code = 0};
+	struct kk_run_fds fds = {
+	    .control = start->control,
+	    .counters = start->counters,
+	    .arena_write = start->arena_write,
+	    .recorder_state = start->recorder_state,
+	};
+	for (unsigned s = 0; s < KK_PLAN_MAX_STAGES; s++) {
+		fds.arena_read[s] = start->arena_read[s];
+		fds.bell[s] = start->bell[s];
+	}
+	worker->run = kk_run_attach(worker->plan, worker->role, &fds, &error);
+	if (!worker->run) {
+		worker_log(worker, KK_LOG_ERROR, "%s", error.text);
+		return -1;
+	}
+	worker->entry = &worker->run->roles[worker->role];
+	worker->page = worker->run->counters[worker->role];
+	memcpy(&worker->now, worker->page, sizeof(worker->now));
+	worker->now.since_ns = 0;
+	worker->now.in_flight = 0;
+	if (!worker->stage_plan) {
+		worker->in = worker->run->ring[KK_RING_RECORDER];
+	} else {
+		worker->in = worker->run->ring[KK_RING_STAGE + worker->stage];
+		worker->arena = worker->run->arena[worker->stage];
+		deliver_routes(worker);
+	}
+	return 0;
+}
+
+/* ---- opening the stage */
+
+static uint64_t mixed(uint64_t x)
+{
+	x += UINT64_C(0x9e3779b97f4a7c15);
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 31;
+}
+
+static void fill_context(struct worker *worker)
+{
+	const struct kk_plan_stage *plan = worker->stage_plan;
+	worker->context = (struct kk_context){
+	    .host = &worker_host,
+	    .options = worker->options,
+	    .stage = kk_plan_text(worker->plan, plan->name),
+	    .worker = worker->role - plan->first_role,
+	    .workers = plan->workers,
+	    .seed = mixed(worker->plan->seed ^ mixed(worker->role)),
+	};
+	for (unsigned i = 0; i < 4; i++)
+		worker->random[i] = mixed(worker->context.seed + i);
+	if (worker->stage == 0) {
+		uint64_t next = kk_word_load(&worker->run->cursor->next);
+		worker->context.position = worker->run->cursor->position[next & 1];
+	}
+}
+
+static int load_stage(struct worker *worker)
+{
+	const struct kk_plan_stage *plan = worker->stage_plan;
+	struct kk_error error = {.code = 0};
+	int status = kk_module_load(kk_plan_text(worker->plan, plan->module), &worker->module, &error);
+	if (status == KK_OK) {
+		worker->store = kk_store_new();
+		worker->options = calloc(1, worker->module->options_size ? worker->module->options_size : 1);
+		status = worker->store && worker->options
+		             ? kk_options_unpack(worker->module->options, worker->options, worker->module->options_size,
+		                                 (const char *)worker->plan + plan->options, plan->options_bytes,
+		                                 worker->store, &error)
+		             : kk_error_set(&error, KK_ERR_MEMORY, "no memory for the stage's options");
+	}
+	if (status != KK_OK)
+		worker_log(worker, KK_LOG_ERROR, "%s", error.text);
+	return status;
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNDER_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define UNDER_SANITIZER 1
+#endif
+#endif
+
+/* Private memory: what the process has now, and what the stage declared it may need on top. Shared mappings do not
+ * count. A sanitizer's shadow memory would: such builds go without. */
+static void limit_heap(struct worker *worker)
+{
+#ifndef UNDER_SANITIZER
+	char text[200] = "";
+	unsigned long size, resident, shared, code, library, data;
+	if (worker->statm < 0 || pread(worker->statm, text, sizeof(text) - 1, 0) <= 0 ||
+	    sscanf(text, "%lu %lu %lu %lu %lu %lu", &size, &resident, &shared, &code, &library, &data) != 6) {
+		worker_log(worker, KK_LOG_WARNING, "cannot measure this process: its heap has no limit");
+		return;
+	}
+	uint64_t bytes = data * (uint64_t)sysconf(_SC_PAGESIZE) + worker->stage_plan->heap;
+	struct rlimit limit = {bytes, bytes};
+	if (setrlimit(RLIMIT_DATA, &limit) < 0)
+		worker_log(worker, KK_LOG_WARNING, "its heap has no limit: %s", strerror(errno));
+#else
+	(void)worker;
+#endif
+}
+
+static int close_sandbox(struct worker *worker, unsigned needs)
+{
+	char level[200];
+	int status = kk_sandbox_enter(needs, NULL, level, sizeof(level));
+	worker_log(worker, status == 0 ? KK_LOG_DEBUG : KK_LOG_ERROR, "sandbox: %s", level);
+	return status;
+}
+
+static int open_stage(struct worker *worker)
+{
+	const struct kk_stage *module = worker->module;
+	worker->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	fill_context(worker);
+	if (module->prepare && module->prepare(&worker->context) < 0)
+		return -1;
+	if (close_sandbox(worker, worker->stage_plan->needs) < 0)
+		return -1;
+	if (module->open && module->open(&worker->context) < 0)
+		return -1;
+	limit_heap(worker);
+	return 0;
+}
+
+/* ---- the whole of it */
+
+static int work_stage(struct worker *worker)
+{
+	const struct kk_stage *module = worker->module;
+	int status = worker->stage == 0                 ? work_source(worker)
+	             : worker->stage_plan->asynchronous ? work_flight(worker)
+	                                                : work_line(worker);
+	if (status != KK_WORKER_DRAINED)
+		return status;
+	if (module->drain && module->drain(&worker->context) < 0) {
+		worker_log(worker, KK_LOG_ERROR, "the stage could not drain");
+		return KK_WORKER_CANNOT;
+	}
+	if (module->close)
+		module->close(&worker->context);
+	return status;
+}
+
+static int play_stage(struct worker *worker)
+{
+	if (load_stage(worker) != KK_OK || open_stage(worker) < 0)
+		return KK_WORKER_CANNOT;
+	worker_state(worker, KK_ROLE_RUNNING);
+	return work_stage(worker);
+}
+
+static int play_recorder(struct worker *worker)
+{
+	if (recorder_open(worker) < 0)
+		return KK_WORKER_DISK_FULL;
+	if (close_sandbox(worker, 0) < 0)
+		return KK_WORKER_CANNOT;
+	worker_state(worker, KK_ROLE_RUNNING);
+	return work_recorder(worker);
+}
+
+static int play(struct worker *worker)
+{
+	if (attach(worker) < 0)
+		return KK_WORKER_CORRUPT;
+	int status = inherit(worker);
+	if (status < 0) {
+		worker_log(worker, KK_LOG_ERROR, "cannot take over: %s", kk_status_text(status));
+		return KK_WORKER_CORRUPT;
+	}
+	worker_state(worker, KK_ROLE_INHERITED);
+	int exit_status = worker->stage_plan ? play_stage(worker) : play_recorder(worker);
+	deliver_announce(worker);
+	worker_publish_counters(worker);
+	if (exit_status == KK_WORKER_DRAINED)
+		worker_state(worker, KK_ROLE_DRAINED);
+	return exit_status;
+}
+
+static void free_worker(struct worker *worker)
+{
+	kk_run_free(worker->run);
+	kk_store_free(worker->store);
+	free(worker->options);
+	free(worker->redo.at);
+	free(worker->solo.at);
+	free(worker->plan);
+	free(worker);
+}
+
+int kk_worker_main(int start_fd)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+	if (!worker)
+		return KK_WORKER_CANNOT;
+	worker->statm = -1;
+	int status = read_start(worker, start_fd) < 0 ? KK_WORKER_CORRUPT : play(worker);
+	free_worker(worker);
+	return status;
+}
