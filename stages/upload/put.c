@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "put.h"
+#include "media.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The longest URL that is sent. */
+#define URL_BYTES 8192
+
+/* A URL while it is put together; `length` runs on past `size` if it does not fit. */
+struct url {
+	char text[URL_BYTES];
+	size_t length;
+};
+
+static void add_char(struct url *url, char c)
+{
+	if (url->length < sizeof(url->text) - 1)
+		url->text[url->length] = c;
+	url->length++;
+}
+
+/* What a placeholder stood for is one path component, whatever bytes are in it. */
+static void add_encoded(struct url *url, const char *value)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	for (; *value; value++) {
+		unsigned char c = (unsigned char)*value;
+
+		if (isalnum(c) || strchr("-._~", c)) {
+			add_char(url, *value);
+			continue;
+		}
+		add_char(url, '%');
+		add_char(url, digits[c >> 4]);
+		add_char(url, digits[c & 15]);
+	}
+}
+
+static int make_url(const struct kk_item *item, const struct put_settings *settings, struct url *url)
+{
+	char name[128], value[1024];
+
+	url->length = 0;
+	for (const char *c = settings->root; *c; c++)
+		add_char(url, *c);
+	for (const char *c = settings->rest; *c;) {
+		const char *end = *c == '{' ? strchr(c, '}') : NULL;
+
+		if (!end) {
+			add_char(url, *c++);
+			continue;
+		}
+		if ((size_t)snprintf(name, sizeof(name), "%.*s", (int)(end + 1 - c), c) >= sizeof(name) ||
+		    kk_expand(item, name, value, sizeof(value)) < 0)
+			return -1;
+		add_encoded(url, value);
+		c = end + 1;
+	}
+	if (url->length >= sizeof(url->text))
+		return -1;
+	url->text[url->length] = 0;
+	return 0;
+}
+
+enum kk_verdict put_submit(struct http *http, const struct put_settings *settings, struct kk_item *item)
+{
+	struct request *request;
+	struct put *put;
+	struct url url;
+
+	if (make_url(item, settings, &url) != 0)
+		return kk_fail(item, KK_FAIL_BAD_NAME, "\"%s\" cannot be filled in for this item", settings->rest);
+	request = http_take(http, item);
+	if (!request)
+		return KK_LATER;
+	put = http_job(request);
+	put->settings = settings;
+	put->data = item->data;
+	put->size = item->size;
+	put->asking = settings->existing != EXISTING_OVERWRITE;
+	return http_start(request, url.text);
+}
+
+static size_t read_payload(char *to, size_t size, size_t count, void *user)
+{
+	struct put *put = user;
+	size_t bytes = size * count;
+
+	if (bytes > put->size - put->sent)
+		bytes = put->size - put->sent;
+	memcpy(to, put->data + put->sent, bytes);
+	put->sent += bytes;
+	return bytes;
+}
+
+/* libcurl begins again when a kept-alive connection turns out to be closed. */
+static int seek_payload(void *user, curl_off_t offset, int origin)
+{
+	struct put *put = user;
+
+	if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > put->size)
+		return CURL_SEEKFUNC_FAIL;
+	put->sent = (size_t)offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+static bool is_media_type(const char *text)
+{
+	size_t length = strlen(text);
+
+	for (size_t i = 0; i < length; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			return false;
+	return length > 0 && length < 128 && strchr(text, '/');
+}
+
+static void add_content_type(struct request *request)
+{
+	const struct put *put = http_job(request);
+	const char *type = kk_field(http_item(request), "content_type");
+	char line[160];
+
+	if (!type || !is_media_type(type))
+		type = media_type(put->data, put->size);
+	snprintf(line, sizeof(line), "Content-Type: %s", type);
+	if (http_add_header(request, line) != 0)
+		http_refuse(request, KK_FAIL_MEMORY, "out of memory");
+}
+
+static void prepare(struct request *request, CURL *easy)
+{
+	struct put *put = http_job(request);
+	int bad = 0;
+
+	put->sent = 0;
+	if (put->asking) {
+		bad |= curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+	} else {
+		add_content_type(request);
+		bad |= curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+		bad |= curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)put->size);
+		bad |= curl_easy_setopt(easy, CURLOPT_READFUNCTION, read_payload);
+		bad |= curl_easy_setopt(easy, CURLOPT_READDATA, put);
+		bad |= curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, seek_payload);
+		bad |= curl_easy_setopt(easy, CURLOPT_SEEKDATA, put);
+	}
+	if (bad)
+		http_refuse(request, KK_FAIL_MEMORY, "libcurl has no memory");
+}
+
+static enum http_answer asked(struct request *request, struct put *put, long status)
+{
+	if (status == 404 || status == 410) {
+		put->asking = false;
+		return HTTP_AGAIN;
+	}
+	if (status < 200 || status > 299)
+		return HTTP_BY_STATUS;
+	if (put->settings->existing == EXISTING_SKIP)
+		return HTTP_SKIP;
+	http_refuse(request, KK_FAIL_IO, "exists already on the server");
+	return HTTP_REFUSE;
+}
+
+static enum http_answer answered(struct request *request, long status)
+{
+	struct put *put = http_job(request);
+
+	if (put->asking)
+		return asked(request, put, status);
+	return status == 200 || status == 201 || status == 204 ? HTTP_PASS : HTTP_BY_STATUS;
+}
+
+const struct http_ops put_ops = {
+    .job_size = sizeof(struct put),
+    .prepare = prepare,
+    .answered = answered,
+};
