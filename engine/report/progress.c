@@ -80,7 +80,7 @@ static void add_stage(struct kk_text *text, const struct kk_view *view, unsigned
 	kk_samples_rates(&view->samples, view->plan, view->run, stage, &rates);
 	kk_text_add(text, "  ");
 	add_name(text, kk_plan_text(view->plan, view->plan->stage[stage].name), name_columns);
-	kk_text_add(text, " %8llu %6s/s %5s MB/s", (unsigned long long)sums->items,
+	kk_text_add(text, " %8llu %5s/s %5s MB/s", (unsigned long long)sums->items,
 	            kk_text_rate(rates.items_per_s, items, sizeof(items)),
 	            kk_text_rate(rates.bytes_per_s / 1e6, megabytes, sizeof(megabytes)));
 	if (view->plan->stage[stage].ring_slots)
