@@ -261,7 +261,8 @@ static void read_errors(struct reader *reader, const struct field *field, const 
 	};
 	static const struct shape shape = {fields, COUNT(fields), "errors"};
 
-	if (is_map(reader, field->name, node))
+	(void)field;
+	if (is_map(reader, "\"errors\"", node))
 		read_fields(reader, &shape, node, to);
 }
 
@@ -383,7 +384,8 @@ static void read_shared(struct reader *reader, const struct field *field, const 
 {
 	struct kk_config *config = to;
 
-	if (!is_map(reader, field->name, node))
+	(void)field;
+	if (!is_map(reader, "\"shared\"", node))
 		return;
 	config->shared = kk_store_alloc(reader->store, kk_node_count(node) * sizeof(*config->shared));
 	if (!config->shared) {
@@ -427,7 +429,8 @@ static void read_with(struct reader *reader, const struct field *field, const st
 	struct kk_config_stage *stage = to;
 
 	stage->with_place = kk_node_key_place(node);
-	if (is_map(reader, field->name, node))
+	(void)field;
+	if (is_map(reader, "\"with\"", node))
 		stage->with = node;
 }
 
@@ -452,7 +455,8 @@ static void read_stage(struct reader *reader, const struct kk_node *node, struct
 	bool source = strcmp(kind, "source") == 0;
 
 	*stage = (struct kk_config_stage){.place = kk_node_place(node), .workers = {.value = 1}};
-	const char *where = kk_store_format(reader->store, called && !source ? "%s \"%.80s\"" : "%s", kind, called);
+	const char *where =
+	    kk_store_format(reader->store, called && *called && !source ? "%s \"%.80s\"" : "%s", kind, called);
 	if (!where) {
 		fail_memory(reader, kk_node_place(node));
 		return;
@@ -519,6 +523,7 @@ struct kk_config *kk_config_read(const struct kk_document *document, struct kk_s
 
 	if (!config)
 		return NULL;
+	config->source.workers.value = 1;
 	config->memory.value = 512 * MIB;
 	config->attempts.value = 3;
 	config->shutdown_timeout.value = 20000;

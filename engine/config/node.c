@@ -31,6 +31,7 @@ struct frame {
 	struct kk_node *node;
 	const char *key;
 	struct kk_place key_place;
+	bool twice; /* the key was there before: its value is parsed, but does not join the map */
 };
 
 struct builder {
@@ -86,6 +87,7 @@ static void check_duplicate(struct builder *builder, struct frame *frame)
 {
 	const struct kk_node *before = kk_node_find(frame->node, frame->key);
 
+	frame->twice = before != NULL;
 	if (before)
 		kk_diagnostic_error(builder->diagnostics, frame->key_place, NULL,
 		                    "\"%.80s\" is given twice; the first time on line %u", frame->key,
@@ -110,6 +112,7 @@ static bool take_as_key(struct builder *builder, const struct kk_node *node)
 	}
 	frame->key = node->text ? node->text : "";
 	frame->key_place = node->place;
+	frame->twice = false;
 	if (!builder->stop && node->kind == KK_NODE_SCALAR)
 		check_duplicate(builder, frame);
 	return true;
@@ -127,6 +130,8 @@ static void append(struct builder *builder, struct kk_node *node)
 	node->key = frame->key;
 	node->key_place = frame->key_place;
 	frame->key = NULL;
+	if (frame->twice)
+		return;
 	if (parent->last)
 		parent->last->next = node;
 	else

@@ -177,6 +177,7 @@ static void report(struct filling *filling, const struct kk_option *row, long pa
                    const char *nearest, const char *sentence)
 {
 	struct kk_option_mistake mistake = {.pair = pair,
+	                                    .option = row ? row->name : filling->pairs[pair].name,
 	                                    .part = part,
 	                                    .secret = row && (row->flags & KK_OPTION_SECRET),
 	                                    .sentence = sentence,

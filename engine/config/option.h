@@ -25,6 +25,7 @@ enum kk_option_part { KK_OPTION_PART_NAME, KK_OPTION_PART_TEXT };
  * it is wrong; `nearest` is what was probably meant, or NULL; `secret`: the text must not be shown. */
 struct kk_option_mistake {
 	long pair;
+	const char *option; /* its name */
 	enum kk_option_part part;
 	bool secret;
 	const char *sentence;

@@ -66,7 +66,7 @@ static uint64_t item_timeout(const struct build *build, const struct kk_config_s
 		kk_diagnostic_error(build->diagnostics, stage->timeout.place, NULL,
 		                    "stage \"%.80s\" has many items in flight and keeps its own deadlines: see its "
 		                    "options",
-		                    stage->stage->name);
+		                    stage->name.text);
 	if (stage->timeout.place.line)
 		return stage->timeout.value;
 	return stage->stage->process ? ITEM_TIMEOUT_MS : 0;
@@ -172,10 +172,11 @@ static const char *mib_text(uint64_t bytes, char *to, size_t size)
 
 static void report_too_little(struct build *build)
 {
-	char notes[NOTES_BYTES], given[40], smallest[40];
+	char notes[NOTES_BYTES] = "what it takes at the least:\n", given[40], smallest[40];
 	struct kk_hint hint = {.note = notes};
+	size_t used = strlen(notes);
 
-	kk_budget_notes(&build->plan, build->texts, &sizes, notes, sizeof(notes));
+	kk_budget_notes(&build->plan, build->texts, &sizes, notes + used, sizeof(notes) - used);
 	kk_diagnostic_error(build->diagnostics, build->config->memory.place, &hint,
 	                    "\"memory\": %s is too little for this pipeline; the smallest that works is %s",
 	                    kk_quantity_size_text(build->plan.memory, given, sizeof(given)),
