@@ -25,11 +25,19 @@ struct run_options {
 	const char *file;
 	uint64_t limit;
 	enum kk_log_level level;
-	bool json, quiet;
+	bool json, quiet, help;
 };
 
-static const char usage[] = "usage: kakehi run [--json] [--limit N] [--log-level error|warning|info|debug] [--quiet] "
-                            "FILE\n";
+static const char usage[] = "usage: kakehi run [OPTION...] CONFIG\n";
+static const char help[] =
+    "\nRuns the pipeline of a config to its end.\n\n"
+    "  --limit N          stop after N items of the source\n"
+    "  --log-level LEVEL  error, warning, info (the default) or debug\n"
+    "  --quiet            no progress and no summary\n"
+    "  --json             events as NDJSON on standard output\n\n"
+    "Exit status: 0 if every item is done, 1 if some failed, 2 for a wrong command line, 70 for an internal error,\n"
+    "74 if a file cannot be written (a full disk), 75 if --limit stopped it early, 78 if the config is wrong.\n"
+    "The first SIGINT or SIGTERM finishes what is under way, the second ends at once; then it dies of the first.\n";
 
 static const char *const level_words[] = {
     [KK_LOG_ERROR] = "error", [KK_LOG_WARNING] = "warning", [KK_LOG_INFO] = "info", [KK_LOG_DEBUG] = "debug"};
@@ -58,7 +66,7 @@ static int parse_limit(const char *word, uint64_t *limit)
 	return -1;
 }
 
-static int parse_option(struct run_options *options, int option)
+static int parse_option(struct run_options *options, int option, const char *word)
 {
 	switch (option) {
 	case 'j':
@@ -71,26 +79,32 @@ static int parse_option(struct run_options *options, int option)
 		return parse_limit(optarg, &options->limit);
 	case 'l':
 		return parse_level(optarg, &options->level);
+	case 'h':
+		options->help = true;
+		return 0;
 	default:
-		fputs(usage, stderr);
+		fprintf(stderr, "kakehi run: there is no option \"%s\", or its value is missing\n%s", word, usage);
 		return -1;
 	}
 }
 
 static int parse_arguments(struct run_options *options, int argc, char **argv)
 {
-	static const struct option rows[] = {{"json", no_argument, NULL, 'j'},
-	                                     {"quiet", no_argument, NULL, 'q'},
-	                                     {"limit", required_argument, NULL, 'n'},
-	                                     {"log-level", required_argument, NULL, 'l'},
-	                                     {0}};
+	static const struct option rows[] = {
+	    {"json", no_argument, NULL, 'j'},        {"quiet", no_argument, NULL, 'q'},
+	    {"limit", required_argument, NULL, 'n'}, {"log-level", required_argument, NULL, 'l'},
+	    {"help", no_argument, NULL, 'h'},        {0}};
 	int option;
 
+	/* getopt's own messages would begin with argv[0], which is the verb alone. */
+	opterr = 0;
 	optind = 0;
 	while ((option = getopt_long(argc, argv, "", rows, NULL)) >= 0) {
-		if (parse_option(options, option) < 0)
+		if (parse_option(options, option, argv[optind - 1]) < 0)
 			return -1;
 	}
+	if (options->help)
+		return 0;
 	if (optind != argc - 1) {
 		fputs(usage, stderr);
 		return -1;
@@ -145,6 +159,8 @@ int kk_cli_run(int argc, char **argv)
 
 	if (parse_arguments(&options, argc, argv) < 0)
 		return EXIT_USAGE;
+	if (options.help)
+		return printf("%s%s", usage, help) < 0 ? KK_EXIT_IO : 0;
 	raise_descriptor_limit();
 	exit_code =
 	    kk_describe(&(struct kk_describe_request){.file = options.file, .limit = options.limit}, &plan, &text);
