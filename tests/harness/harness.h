@@ -30,6 +30,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* What cmocka.h does not tell the compiler: after fail_msg() and the asserts nothing follows. */
+void _fail(const char *file, int line) __attribute__((noreturn));
+
 /* harness_run - runs the tests that argv names, or all; returns the exit status of the program: 0 or 1. */
 int harness_run(int argc, char **argv, const struct CMUnitTest *tests, size_t count);
 

@@ -81,7 +81,7 @@ char *harness_json(const char *line, const char *member)
 	if (*at++ != '{')
 		return NULL;
 	for (;;) {
-		const char *name = at = skip_blanks(at);
+		const char *name = skip_blanks(at);
 
 		if (*name != '"' || !(at = skip_string(name)))
 			return NULL;

@@ -73,6 +73,12 @@ static void test_too_much_is_refused_before_the_start(void **state)
 	assert_non_null(strstr(run.err, "memory"));
 }
 
+/* A random number below n. */
+static unsigned below(unsigned n)
+{
+	return n ? (unsigned)random() % n : 0;
+}
+
 /* Writes a random pipeline with this ceiling. `seed` alone decides what it looks like. */
 static unsigned random_pipeline(unsigned seed, unsigned long memory)
 {
@@ -80,21 +86,19 @@ static unsigned random_pipeline(unsigned seed, unsigned long memory)
 	char *text;
 
 	srandom(seed);
-	count = 50 + (unsigned)random() % 200;
-	biggest = 1u << (random() % 17);
-	stages = 1 + (unsigned)random() % 4;
+	count = 50 + below(200);
+	biggest = 1u << below(17);
+	stages = 1 + below(4);
 	text = harness_text("pipeline: random\nmemory: %lu\nsource: { name: s0, use: generate, with: "
 	                    "{ count: %u, size: %u } }\nstages:\n",
 	                    memory, count, biggest);
 	for (unsigned i = 1; i <= stages; i++)
 		text = harness_text("%s  - { name: s%u, use: %s, workers: %u, from: s%u }\n", text, i,
-		                    random() % 2 ? "pass" : "template", 1 + (unsigned)random() % 4, i - 1);
+		                    below(2) ? "pass" : "template", 1 + below(4), i - 1);
 	/* One or two ends, the second one on any stage before. */
-	text = harness_text("%s  - { name: end, use: discard, workers: %u, from: s%u }\n", text,
-	                    1 + (unsigned)random() % 2, stages);
-	if (random() % 2)
-		text =
-		    harness_text("%s  - { name: other, use: discard, from: s%u }\n", text, (unsigned)random() % stages);
+	text = harness_text("%s  - { name: end, use: discard, workers: %u, from: s%u }\n", text, 1 + below(2), stages);
+	if (below(2))
+		text = harness_text("%s  - { name: other, use: discard, from: s%u }\n", text, below(stages));
 	pipeline_config("%s", text);
 	return count;
 }

@@ -6,9 +6,10 @@
 #include <string.h>
 #include <time.h>
 
-#define KAKEHI         KAKEHI_BUILD_DIR "/kakehi"
 #define RUN_LIMIT_MS   60000
 #define READY_LIMIT_MS 10000
+
+static const char kakehi[] = KAKEHI_BUILD_DIR "/kakehi";
 
 void pipeline_config(const char *format, ...)
 {
@@ -49,14 +50,14 @@ void pipeline_photos(const char *memory, const char *to)
 
 struct harness_program *pipeline_start(unsigned limit_ms)
 {
-	const char *const argv[] = {KAKEHI, "run", "--json", "pipeline.yaml", NULL};
+	const char *const argv[] = {kakehi, "run", "--json", "pipeline.yaml", NULL};
 
 	return harness_start(argv, &(struct harness_options){.limit_ms = limit_ms});
 }
 
 struct harness_result pipeline_verb(const char *verb, const char *argument)
 {
-	const char *const argv[] = {KAKEHI, verb, argument, NULL};
+	const char *const argv[] = {kakehi, verb, argument, NULL};
 
 	return harness_exec(argv, NULL);
 }

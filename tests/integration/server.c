@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static const char origin_program[] = KAKEHI_BUILD_DIR "/tests/bin/kakehi-origin";
+
 struct nginx {
 	struct harness_program *program;
 	unsigned port;
@@ -19,14 +21,8 @@ struct nginx {
 
 struct harness_server *origin_start(void)
 {
-	const char *const argv[] = {KAKEHI_BUILD_DIR "/tests/bin/kakehi-origin",
-	                            "--photos",
-	                            PHOTOS,
-	                            "--root",
-	                            harness_path("files"),
-	                            "--put",
-	                            harness_path("put"),
-	                            NULL};
+	const char *const argv[] = {origin_program, "--photos",          PHOTOS, "--root", harness_path("files"),
+	                            "--put",        harness_path("put"), NULL};
 
 	harness_make_dir(harness_path("files"));
 	harness_make_dir(harness_path("put"));

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char origin_program[] = KAKEHI_BUILD_DIR "/tests/bin/kakehi-origin";
 static struct harness_server *server;
 
 struct reply {
@@ -18,14 +19,7 @@ struct reply {
 static int start(void **state)
 {
 	char *photos = harness_path("photos"), *put = harness_path("put");
-	const char *const argv[] = {KAKEHI_BUILD_DIR "/tests/bin/kakehi-origin",
-	                            "--root",
-	                            harness_dir(),
-	                            "--photos",
-	                            photos,
-	                            "--put",
-	                            put,
-	                            NULL};
+	const char *const argv[] = {origin_program, "--root", harness_dir(), "--photos", photos, "--put", put, NULL};
 
 	(void)state;
 	harness_make_dir(photos);
