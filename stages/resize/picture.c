@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "picture.h"
+#include <malloc.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Every decoder and the pipeline behind it work on a few rows at a time; measured with 50 Mpx photos. */
-#define ROWS_BYTES (24ULL << 20)
+/* What the pipeline takes beside pictures that a decoder keeps whole: measured with photos of 2 to 50 Mpx and boxes of
+ * 256 to 1024 pixels, rounded up. */
+#define BASE_BYTES             (6ULL << 20)
+#define BYTES_PER_COLUMN       512
+#define BYTES_PER_OUTPUT_PIXEL 16
+
+#define MMAP_BYTES  (256 << 10)
+#define STACK_BYTES (2 << 20)
 
 /* Warnings about odd metadata are no concern of anybody's; GLib would print them. */
 static void swallow(const char *domain, GLogLevelFlags level, const char *text, void *user)
@@ -49,8 +57,26 @@ out:
 	return result;
 }
 
+/* keep_memory_flat - one heap, from which large buffers stay out, and small stacks for the helper threads: else what a
+ * process holds depends on the pictures it has seen, and a limit on it would have to be wide. 0 or -1. */
+static int keep_memory_flat(void)
+{
+	pthread_attr_t attributes;
+	if (mallopt(M_ARENA_MAX, 1) != 1 || mallopt(M_MMAP_THRESHOLD, MMAP_BYTES) != 1 ||
+	    pthread_attr_init(&attributes) != 0)
+		return -1;
+	int result =
+	    pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0 && pthread_setattr_default_np(&attributes) == 0
+	        ? 0
+	        : -1;
+	pthread_attr_destroy(&attributes);
+	return result;
+}
+
 int picture_library_open(void)
 {
+	if (keep_memory_flat() != 0)
+		return -1;
 	/* libvips looks for its plug-ins (ImageMagick, poppler, ...) under this place; they would only be weight. */
 	if (setenv("VIPSHOME", "/nonexistent", 1) != 0 || setenv("VIPS_DISC_THRESHOLD", "1000000m", 1) != 0)
 		return -1;
@@ -73,29 +99,28 @@ static int image_int(VipsImage *image, const char *name, int otherwise)
 	return vips_image_get_typeof(image, name) && vips_image_get_int(image, name, &value) == 0 ? value : otherwise;
 }
 
-/* decode_bytes - the private memory a decoder takes: whole pictures where the format forces it to, else some rows. */
-static uint64_t decode_bytes(VipsImage *image, enum format format)
+/* is_subsampled - has this JPEG colour at a lower resolution, as cameras write it? */
+static bool is_subsampled(VipsImage *image)
+{
+	const char *text;
+	return vips_image_get_typeof(image, "jpeg-chroma-subsample") &&
+	       vips_image_get_string(image, "jpeg-chroma-subsample", &text) == 0 && strcmp(text, "4:2:0") == 0;
+}
+
+/* whole_bytes - what a decoder takes that has to keep the whole picture; 0: this one works by rows. */
+static uint64_t whole_bytes(VipsImage *image, enum format format)
 {
 	uint64_t pixels = (uint64_t)image->Xsize * (uint64_t)image->Ysize;
 	bool interlaced = image_int(image, "interlaced", 0) != 0;
-	uint64_t whole = 0;
-
-	switch (format) {
-	case FORMAT_JPEG: /* progressive: libjpeg keeps every coefficient, 16 bit each */
-		whole = interlaced ? pixels * 2 * (uint64_t)image->Bands : 0;
-		break;
-	case FORMAT_PNG:
-		whole = interlaced ? pixels * VIPS_IMAGE_SIZEOF_PEL(image) : 0;
-		break;
-	case FORMAT_WEBP: /* the frame and the canvas it is painted on */
-	case FORMAT_GIF:
-		whole = pixels * 8;
-		break;
-	case FORMAT_NONE:
-	case FORMAT_COUNT:
-		break;
-	}
-	return whole + ROWS_BYTES;
+	if (format == FORMAT_GIF || (format == FORMAT_WEBP && image_int(image, VIPS_META_N_PAGES, 1) > 1))
+		return pixels * 8; /* the frame, and the canvas it is painted on */
+	if (format == FORMAT_WEBP)
+		return pixels * 4;
+	if (!interlaced)
+		return 0;
+	if (format == FORMAT_JPEG) /* every coefficient, 16 bit each */
+		return is_subsampled(image) ? pixels * 3 : pixels * 2 * (uint64_t)image->Bands;
+	return pixels * VIPS_IMAGE_SIZEOF_PEL(image);
 }
 
 int picture_read_header(const struct picture_bytes *bytes, struct picture_header *to)
@@ -108,7 +133,7 @@ int picture_read_header(const struct picture_bytes *bytes, struct picture_header
 	*to = (struct picture_header){
 	    .width = sideways ? image->Ysize : image->Xsize,
 	    .height = sideways ? image->Xsize : image->Ysize,
-	    .decode_bytes = decode_bytes(image, bytes->format),
+	    .whole_bytes = whole_bytes(image, bytes->format),
 	    .profile = vips_image_get_typeof(image, VIPS_META_ICC_NAME) != 0,
 	};
 	g_object_unref(image);
@@ -137,13 +162,21 @@ VipsImage *picture_shrink(const struct picture_bytes *bytes, const struct pictur
 	int width = box->enlarge ? box->width : VIPS_MIN(box->width, header->width);
 	int height = box->enlarge ? box->height : VIPS_MIN(box->height, header->height);
 	VipsImage *image = NULL;
-	/* Without a profile there is nothing to convert from: asking for sRGB all the same would cost a detour. */
+	/* Without a profile there is nothing to convert from: asking for sRGB all the same would cost a detour. And
+	 * vips_thumbnail_buffer drops its own fail_on: it must go to the loader as text. */
 	if (vips_thumbnail_buffer((void *)bytes->data, bytes->size, &image, width, "height", height, "size",
 	                          box->fit == FIT_FILL ? VIPS_SIZE_FORCE : VIPS_SIZE_BOTH, "crop",
-	                          box->fit == FIT_COVER ? VIPS_INTERESTING_CENTRE : VIPS_INTERESTING_NONE, "fail_on",
-	                          VIPS_FAIL_ON_ERROR, "export_profile", header->profile ? "srgb" : NULL, NULL) != 0)
+	                          box->fit == FIT_COVER ? VIPS_INTERESTING_CENTRE : VIPS_INTERESTING_NONE,
+	                          "option_string", "[fail_on=error]", "export_profile", header->profile ? "srgb" : NULL,
+	                          NULL) != 0)
 		return NULL;
 	return box->opaque ? flatten(image, box) : image;
+}
+
+uint64_t picture_rows_bytes(int source_width, int width, int height)
+{
+	return BASE_BYTES + (uint64_t)source_width * BYTES_PER_COLUMN +
+	       (uint64_t)width * (uint64_t)height * BYTES_PER_OUTPUT_PIXEL;
 }
 
 bool picture_error(char *to, size_t size)

@@ -21,8 +21,8 @@ struct picture_bytes {
 /* What the header says. Width and height are those of the picture held upright. */
 struct picture_header {
 	int width, height;
-	uint64_t decode_bytes; /* private memory that decoding takes, at most           */
-	bool profile;          /* has an ICC profile                                    */
+	uint64_t whole_bytes; /* memory that decoding takes if it cannot go by rows; else 0   */
+	bool profile;         /* has an ICC profile                                           */
 };
 
 /* The picture wanted. */
@@ -45,6 +45,10 @@ int picture_read_header(const struct picture_bytes *bytes, struct picture_header
  * when it is encoded. The caller unrefs it; NULL on error. */
 VipsImage *picture_shrink(const struct picture_bytes *bytes, const struct picture_header *header,
                           const struct picture_box *box);
+
+/* picture_rows_bytes - private memory that it takes to make a picture of up to width x height pixels of one with rows
+ * of source_width pixels, beside whole_bytes. */
+uint64_t picture_rows_bytes(int source_width, int width, int height);
 
 /* picture_error - copies libvips' first error as one printable line and clears its buffer. Returns true if the error
  * was a lack of memory rather than something wrong with the picture. */

@@ -18,8 +18,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What one worker needs for baseline JPEGs and plain PNGs of any size, and for progressive JPEGs of common cameras. */
-#define HEAP_BYTES (96ULL << 20)
+/* A worker's heap is declared for photos of this width, and with this much for pictures that have to be decoded as a
+ * whole: progressive JPEGs of 16 Mpx, WebPs of 12, GIFs of 6. Larger ones are refused until the config gives more heap.
+ */
+#define TYPICAL_WIDTH 8192
+#define WHOLE_BYTES   (48ULL << 20)
 
 enum output { OUTPUT_JPEG = 0, OUTPUT_PNG, OUTPUT_WEBP, OUTPUT_KEEP };
 enum metadata { METADATA_STRIP = 0, METADATA_KEEP };
@@ -155,6 +158,13 @@ static uint64_t largest_output(const struct resize_options *o)
 	return o->metadata == METADATA_STRIP && pixels < o->max_output ? pixels : o->max_output;
 }
 
+static uint64_t heap_bytes(const struct resize_options *o)
+{
+	uint64_t whole = (uint64_t)o->max_pixels * 8;
+	return picture_rows_bytes(TYPICAL_WIDTH, (int)o->width, (int)o->height) +
+	       (whole < WHOLE_BYTES ? whole : WHOLE_BYTES);
+}
+
 static int resize_plan(const void *options, struct kk_demand *demand, char *why, size_t why_size)
 {
 	const struct resize_options *o = options;
@@ -168,7 +178,7 @@ static int resize_plan(const void *options, struct kk_demand *demand, char *why,
 		return -1;
 	}
 	demand->largest = largest_output(o);
-	demand->heap = HEAP_BYTES;
+	demand->heap = heap_bytes(o);
 	return 0;
 }
 
@@ -229,12 +239,13 @@ static enum kk_verdict check_limits(struct kk_item *item, const struct picture_h
 	if (pixels > (uint64_t)o->max_pixels)
 		return kk_fail(item, KK_FAIL_TOO_LARGE, "%dx%d pixels are %" PRIu64 ", max_pixels is %" PRId64,
 		               header->width, header->height, pixels, o->max_pixels);
+	uint64_t need = header->whole_bytes + picture_rows_bytes(header->width, (int)o->width, (int)o->height);
 	uint64_t headroom = headroom_bytes(r->statm);
-	if (header->decode_bytes > headroom)
+	if (need > headroom)
 		return kk_fail(item, KK_FAIL_MEMORY,
-		               "decoding takes up to %" PRIu64 " MiB, this worker has %" PRIu64
-		               " MiB left: raise the stage's heap",
-		               header->decode_bytes >> 20, headroom >> 20);
+		               "needs up to %" PRIu64 " MiB, this worker has %" PRIu64
+		               " MiB left: give the stage more heap",
+		               need >> 20, headroom >> 20);
 	return KK_PASS;
 }
 
@@ -313,6 +324,7 @@ static enum kk_verdict shrink(struct kk_item *item, const struct picture_bytes *
 	}
 	g_free(encoded);
 	g_clear_object(&image);
+	vips_error_clear(); /* warnings land there too */
 	return verdict;
 }
 
@@ -339,7 +351,7 @@ static void resize_close(struct kk_context *context)
 		close(r->statm);
 	free(r);
 	context->state = NULL;
-	vips_shutdown();
+	/* libvips is left as it is: it cannot be started again, and the process ends next. */
 }
 
 const struct kk_stage kk_stage = {
