@@ -58,39 +58,47 @@ out:
 }
 
 /* keep_memory_flat - one heap, from which large buffers stay out, and small stacks for the helper threads: else what a
- * process holds depends on the pictures it has seen, and a limit on it would have to be wide. 0 or -1. */
-static int keep_memory_flat(void)
+ * process holds depends on the pictures it has seen, and a limit on it would have to be wide. If the C library declines
+ * (a debugging malloc does) the results are the same. */
+static void keep_memory_flat(void)
 {
 	pthread_attr_t attributes;
-	if (mallopt(M_ARENA_MAX, 1) != 1 || mallopt(M_MMAP_THRESHOLD, MMAP_BYTES) != 1 ||
-	    pthread_attr_init(&attributes) != 0)
-		return -1;
-	int result =
-	    pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0 && pthread_setattr_default_np(&attributes) == 0
-	        ? 0
-	        : -1;
+	(void)mallopt(M_ARENA_MAX, 1);
+	(void)mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
+	if (pthread_attr_init(&attributes) != 0)
+		return;
+	if (pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0)
+		(void)pthread_setattr_default_np(&attributes);
 	pthread_attr_destroy(&attributes);
-	return result;
 }
 
-int picture_library_open(void)
+/* set_up - how libvips is to behave. */
+static void set_up(void)
 {
-	if (keep_memory_flat() != 0)
-		return -1;
-	/* libvips looks for its plug-ins (ImageMagick, poppler, ...) under this place; they would only be weight. */
-	if (setenv("VIPSHOME", "/nonexistent", 1) != 0 || setenv("VIPS_DISC_THRESHOLD", "1000000m", 1) != 0)
-		return -1;
-	g_log_set_default_handler(swallow, NULL);
-	if (vips_init("kakehi") != 0)
-		return -1;
 	vips_leak_set(FALSE);
 	vips_concurrency_set(1);
 	vips_cache_set_max(0);
 	allow_only_our_loaders();
-	for (enum format format = FORMAT_NONE + 1; format < FORMAT_COUNT; format++)
-		if (format_row(format)->encode && rehearse(format) != 0)
-			return -1;
-	return 0;
+}
+
+int picture_library_open(char *why, size_t why_size)
+{
+	keep_memory_flat();
+	g_log_set_default_handler(swallow, NULL);
+	/* libvips looks for its plug-ins (ImageMagick, poppler, ...) under this place; they would only be weight. */
+	if (setenv("VIPSHOME", "/nonexistent", 1) != 0 || setenv("VIPS_DISC_THRESHOLD", "1000000m", 1) != 0) {
+		g_snprintf(why, why_size, "out of memory");
+		return -1;
+	}
+	int result = vips_init("kakehi");
+	if (result == 0)
+		set_up();
+	for (enum format format = FORMAT_NONE + 1; result == 0 && format < FORMAT_COUNT; format++)
+		if (format_row(format)->encode)
+			result = rehearse(format);
+	if (result != 0)
+		picture_error(why, why_size);
+	return result;
 }
 
 static int image_int(VipsImage *image, const char *name, int otherwise)

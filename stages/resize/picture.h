@@ -35,8 +35,9 @@ struct picture_box {
 };
 
 /* picture_library_open - starts libvips: one thread, no cache, no temporary files, only the four loaders, and runs it
- * once so that nothing is left to be loaded when the sandbox closes. 0 or -1. Once per process, before any other. */
-int picture_library_open(void);
+ * once so that nothing is left to be loaded when the sandbox closes. 0, or -1 with one line in `why`. Once per process,
+ * before any other. */
+int picture_library_open(char *why, size_t why_size);
 
 /* picture_read_header - what the header says; no pixel is decoded. 0 or -1. */
 int picture_read_header(const struct picture_bytes *bytes, struct picture_header *to);

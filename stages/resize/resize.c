@@ -199,8 +199,7 @@ static int resize_prepare(struct kk_context *context)
 		kk_log(context, KK_LOG_ERROR, "background is not a colour");
 		return -1;
 	}
-	if (picture_library_open() != 0) {
-		picture_error(text, sizeof(text));
+	if (picture_library_open(text, sizeof(text)) != 0) {
 		kk_log(context, KK_LOG_ERROR, "libvips does not start: %s", text);
 		return -1;
 	}
