@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kk_dict: writers that are killed, at random and at every single instruction, and their heirs. */
+#include "harness.h"
+#include <kakehi/array.h>
+#include <kakehi/dict.h>
+#include <kakehi/shm.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void *shared(uint64_t bytes)
+{
+	struct kk_shm *shm = kk_shm_create(bytes, "a test", 0, NULL);
+	assert_non_null(shm);
+	void *memory = kk_shm_map(kk_shm_fd(shm, true), bytes, true, NULL);
+	assert_non_null(memory);
+	kk_shm_free(shm);
+	return memory;
+}
+
+static struct kk_dict *shared_dict(const struct kk_dict_shape *shape)
+{
+	uint64_t bytes = kk_dict_size(shape);
+	void *memory = shared(bytes);
+	assert_int_equal(kk_dict_init(memory, bytes, shape, NULL), KK_OK);
+	struct kk_dict *dict = kk_dict_attach(memory, bytes, NULL);
+	assert_non_null(dict);
+	return dict;
+}
+
+/* ---- many writers, killed at random */
+
+enum { ROLES = 6, OWN_KEYS = 4, COMMON_KEYS = 5, KILLS = 400, VALUE_MAX = 200 };
+
+/* committed[role * OWN_KEYS + key]: the last number that a set of the role's own key returned for. */
+static struct kk_array *committed;
+
+/* A value: its number, its length and bytes that follow from them. */
+static size_t make_value(unsigned char *to, int64_t number)
+{
+	size_t bytes = 16 + (uint64_t)number * 2654435761U % (VALUE_MAX - 15);
+	memcpy(to, &number, 8);
+	memcpy(to + 8, &bytes, 8);
+	for (size_t i = 16; i < bytes; i++)
+		to[i] = (unsigned char)((uint64_t)number * 31 + i);
+	return bytes;
+}
+
+/* The number of a value; -1 if it is not one that make_value made. */
+static int64_t number_of(const unsigned char *value, int64_t bytes)
+{
+	unsigned char should[VALUE_MAX];
+	int64_t number;
+	if (bytes < 16 || bytes > VALUE_MAX)
+		return -1;
+	memcpy(&number, value, 8);
+	if (make_value(should, number) != (size_t)bytes || memcmp(should, value, (size_t)bytes) != 0)
+		return -1;
+	return number;
+}
+
+static int own_key(char *to, unsigned role, unsigned key)
+{
+	return snprintf(to, 16, "own %u.%u", role, key);
+}
+
+/* One common key: read and check it, then set or remove it. 0, or an exit status that says what is wrong. */
+static int use_common_key(struct kk_dict *dict, unsigned role, int64_t number)
+{
+	char key[16];
+	unsigned char value[VALUE_MAX];
+	int length = snprintf(key, sizeof(key), "common %d", (int)(number % COMMON_KEYS));
+	int64_t bytes = kk_dict_get(dict, key, (size_t)length, value, sizeof(value));
+	if (bytes != KK_ERR_MISSING && number_of(value, bytes) < 0)
+		return 2;
+	if (number % 7 == 0) {
+		int rc = kk_dict_remove(dict, role, key, (size_t)length);
+		return rc < 0 && rc != KK_ERR_MISSING ? 3 : 0;
+	}
+	return kk_dict_set(dict, role, key, (size_t)length, value, make_value(value, number)) < 0 ? 4 : 0;
+}
+
+/* A writer: inherits, then counts its own keys up for ever, between uses of the common ones. */
+static int play(struct kk_dict *dict, unsigned role)
+{
+	int rc = kk_dict_inherit(dict, role) < 0 ? 1 : 0;
+	for (int64_t i = 0; rc == 0; i++) {
+		unsigned key = (unsigned)i % OWN_KEYS;
+		char name[16];
+		unsigned char value[VALUE_MAX];
+		int64_t number = 0, found = 0;
+		int length = own_key(name, role, key);
+		int64_t bytes = kk_dict_get(dict, name, (size_t)length, value, sizeof(value));
+		if (kk_array_get_int(committed, role * OWN_KEYS + key, &number) < 0)
+			return 5;
+		if (bytes != KK_ERR_MISSING)
+			found = number_of(value, bytes);
+		/* A committed one must be there; the one after it may be, if the last process died in between. */
+		if (found != number && found != number + 1)
+			return 6;
+		number = found + 1;
+		if (kk_dict_set(dict, role, name, (size_t)length, value, make_value(value, number)) < 0)
+			return 7;
+		if (kk_array_set_int(committed, role * OWN_KEYS + key, number) < 0)
+			return 8;
+		rc = use_common_key(dict, role, number * ROLES + role);
+	}
+	return rc;
+}
+
+static pid_t start(struct kk_dict *dict, unsigned role)
+{
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(play(dict, role));
+	return child;
+}
+
+/* What the killer does meanwhile, so that its kills fall anywhere: reads. */
+static void read_for_a_while(const struct kk_dict *dict, int reads)
+{
+	unsigned char value[VALUE_MAX];
+	char key[16];
+	for (int i = 0; i < reads; i++) {
+		int length = i % 2 ? snprintf(key, sizeof(key), "common %d", i % COMMON_KEYS)
+		                   : own_key(key, 1 + (unsigned)i % ROLES, (unsigned)i % OWN_KEYS);
+		int64_t bytes = kk_dict_get(dict, key, (size_t)length, value, sizeof(value));
+		if (bytes != KK_ERR_MISSING)
+			assert_true(number_of(value, bytes) > 0);
+	}
+}
+
+static void end(pid_t child)
+{
+	int status;
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (WIFEXITED(status))
+		fail_msg("a writer found fault %d", WEXITSTATUS(status));
+}
+
+/* When all are dead and inherited, everything is accounted for. */
+static void check_peace(struct kk_dict *dict)
+{
+	struct kk_dict_usage usage;
+	struct kk_error error = {0};
+	for (unsigned role = 1; role <= ROLES; role++)
+		assert_int_equal(kk_dict_inherit(dict, role), KK_OK);
+	kk_dict_usage(dict, &usage);
+	assert_int_equal(usage.in_hand, 0);
+	if (kk_dict_check(dict, &error) < 0)
+		fail_msg("%s", error.text);
+	for (unsigned role = 1; role <= ROLES; role++) {
+		for (unsigned key = 0; key < OWN_KEYS; key++) {
+			char name[16];
+			unsigned char value[VALUE_MAX];
+			int64_t number;
+			int length = own_key(name, role, key);
+			assert_int_equal(kk_array_get_int(committed, role * OWN_KEYS + key, &number), KK_OK);
+			int64_t bytes = kk_dict_get(dict, name, (size_t)length, value, sizeof(value));
+			int64_t found = bytes == KK_ERR_MISSING ? 0 : number_of(value, bytes);
+			assert_true(found == number || found == number + 1);
+		}
+	}
+}
+
+static void test_random_kills(void **state)
+{
+	(void)state;
+	static const struct kk_dict_shape shape = {
+	    .keys = ROLES * OWN_KEYS + COMMON_KEYS, .roles = ROLES, .key_max = 16, .value_max = VALUE_MAX};
+	struct kk_dict *dict = shared_dict(&shape);
+	void *numbers = shared(kk_array_size((ROLES + 1) * OWN_KEYS));
+	pid_t writer[ROLES + 1];
+	assert_int_equal(
+	    kk_array_init(numbers, kk_array_size((ROLES + 1) * OWN_KEYS), KK_NUMBER_INT, (ROLES + 1) * OWN_KEYS, NULL),
+	    KK_OK);
+	committed = kk_array_attach(numbers, kk_array_size((ROLES + 1) * OWN_KEYS), NULL);
+	assert_non_null(committed);
+	for (unsigned role = 1; role <= ROLES; role++)
+		writer[role] = start(dict, role);
+	srand(1);
+	for (int i = 0; i < KILLS; i++) {
+		unsigned role = 1 + (unsigned)rand() % ROLES;
+		read_for_a_while(dict, rand() % 2000);
+		end(writer[role]);
+		/* Sometimes the role stays dead for a while: the others must not notice. */
+		if (rand() % 3 == 0)
+			read_for_a_while(dict, rand() % 2000);
+		writer[role] = start(dict, role);
+	}
+	for (unsigned role = 1; role <= ROLES; role++)
+		end(writer[role]);
+	check_peace(dict);
+	kk_array_detach(committed);
+	kk_dict_detach(dict);
+}
+
+/* ---- one writer, killed at every instruction */
+
+/* Role 1 in a new process: one operation, then the end. */
+static int operate(struct kk_dict *dict, int operation)
+{
+	switch (operation) {
+	case 0:
+		return kk_dict_set(dict, 1, "new", 3, "11", 2);
+	case 1:
+		return kk_dict_set(dict, 1, "old", 3, "22", 2);
+	case 2:
+		return kk_dict_remove(dict, 1, "old", 3);
+	default:
+		return kk_dict_inherit(dict, 1);
+	}
+}
+
+/* Runs the operation in a child, `steps` instructions of it, and kills the child. True: it got to its end before. */
+static bool operate_and_die(struct kk_dict *dict, int operation, long steps)
+{
+	int status;
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
+			_exit(99);
+		raise(SIGSTOP);
+		_exit(operate(dict, operation) < 0 ? 1 : 0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSTOPPED(status));
+	for (long i = 0; i < steps; i++) {
+		assert_int_equal(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL), 0);
+		assert_int_equal(waitpid(child, &status, 0), child);
+		if (WIFEXITED(status)) {
+			assert_int_equal(WEXITSTATUS(status), 0);
+			return true;
+		}
+		assert_true(WIFSTOPPED(status));
+	}
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return false;
+}
+
+static bool holds(const struct kk_dict *dict, const char *key, const char *value)
+{
+	char to[8];
+	int64_t bytes = kk_dict_get(dict, key, strlen(key), to, sizeof(to));
+	return value ? bytes == (int64_t)strlen(value) && memcmp(to, value, (size_t)bytes) == 0
+	             : bytes == KK_ERR_MISSING;
+}
+
+/* The state after the kill is the one before the operation or the one after it. */
+static void check_either(const struct kk_dict *dict, int operation)
+{
+	switch (operation) {
+	case 0:
+		assert_true(holds(dict, "new", NULL) || holds(dict, "new", "11"));
+		break;
+	case 1:
+		assert_true(holds(dict, "old", "0") || holds(dict, "old", "22"));
+		break;
+	case 2:
+		assert_true(holds(dict, "old", "0") || holds(dict, "old", NULL));
+		break;
+	default:
+		break;
+	}
+}
+
+/* One dict, one death after `steps` instructions; a rival works on before the heir comes, if `rival` says so. */
+static bool one_death(int operation, long steps, bool rival)
+{
+	static const struct kk_dict_shape shape = {.keys = 2, .roles = 2, .key_max = 8, .value_max = 8};
+	struct kk_dict *dict = shared_dict(&shape);
+	struct kk_dict_usage usage;
+	assert_int_equal(kk_dict_set(dict, 2, "old", 3, "0", 1), KK_OK);
+	bool done = operate_and_die(dict, operation, steps);
+	check_either(dict, operation);
+	if (rival) {
+		/* The dead may hold the last slot, which is no reason for the rival to wait: it is told. */
+		int rc = kk_dict_set(dict, 2, "new", 3, "33", 2);
+		assert_true(rc == KK_OK || rc == KK_ERR_FULL);
+		for (int i = 0; i < 5; i++)
+			assert_int_equal(kk_dict_set(dict, 2, "old", 3, "44", 2), KK_OK);
+	}
+	/* Often the heir dies as well, somewhere; so does its heir. */
+	if (steps % 4 == 0) {
+		(void)operate_and_die(dict, 3, steps % 97);
+		(void)operate_and_die(dict, 3, steps % 389);
+	}
+	assert_int_equal(kk_dict_inherit(dict, 1), KK_OK);
+	kk_dict_usage(dict, &usage);
+	assert_int_equal(usage.in_hand, 0);
+	assert_int_equal(kk_dict_check(dict, NULL), KK_OK);
+	assert_int_equal(kk_dict_set(dict, 1, "new", 3, "55", 2), KK_OK);
+	assert_true(holds(dict, "new", "55"));
+	assert_int_equal(kk_dict_set(dict, 1, "more", 4, "", 0), KK_ERR_FULL);
+	kk_dict_detach(dict);
+	return done;
+}
+
+/* Sanitizers make ten instructions of one, and processes slow to start: a sample has to do there. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MOST_DEATHS 60
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define MOST_DEATHS 60
+#endif
+#endif
+#ifndef MOST_DEATHS
+#define MOST_DEATHS 1000
+#endif
+
+static void kill_everywhere(int operation, bool rival)
+{
+	long length = 64;
+	while (!one_death(operation, length, rival))
+		length *= 2;
+	long stride = length / MOST_DEATHS + 1;
+	for (long steps = 0; !one_death(operation, steps, rival); steps += stride)
+		;
+}
+
+static void test_kill_insert_everywhere(void **state)
+{
+	(void)state;
+	kill_everywhere(0, false);
+	kill_everywhere(0, true);
+}
+
+static void test_kill_replace_everywhere(void **state)
+{
+	(void)state;
+	kill_everywhere(1, false);
+	kill_everywhere(1, true);
+}
+
+static void test_kill_remove_everywhere(void **state)
+{
+	(void)state;
+	kill_everywhere(2, false);
+	kill_everywhere(2, true);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_random_kills),
+    cmocka_unit_test(test_kill_insert_everywhere),
+    cmocka_unit_test(test_kill_replace_everywhere),
+    cmocka_unit_test(test_kill_remove_everywhere),
+};
+HARNESS_MAIN(tests)
