@@ -7,8 +7,9 @@
 static int slowplan_plan(const void *options, struct kk_demand *demand, char *why, size_t why_size)
 {
 	(void)options, (void)demand, (void)why, (void)why_size;
-	for (;;)
-		pause();
+	while (pause() != 0)
+		;
+	return 0;
 }
 
 static enum kk_verdict slowplan_process(struct kk_context *context, struct kk_item *item)

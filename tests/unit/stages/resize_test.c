@@ -439,10 +439,13 @@ static void test_same_bytes_in_every_process(void **state)
 	}
 }
 
+/* Sanitizers map more memory than a limit on it would leave. */
 static bool sanitized(void)
 {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 	return true;
+#elif defined(__has_feature)
+	return __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
 #else
 	return false;
 #endif
