@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* discard - sink: drops every item; with `verify` only after its payload was found to be what `generate` made.
  */
-#include "../generate/pattern.h"
+#include "../pattern/pattern.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <kakehi/stage.h>

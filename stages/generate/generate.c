@@ -3,7 +3,7 @@
  *
  * For tests and benchmarks, so `next` does as little as it can. Position: the number of the next item.
  */
-#include "pattern.h"
+#include "../pattern/pattern.h"
 #include <errno.h>
 #include <kakehi/stage.h>
 #include <stdlib.h>

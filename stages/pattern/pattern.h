@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stages/generate/pattern.h - reads a seed and an item's number, produces the bytes its payload must have.
+/* stages/pattern/pattern.h - reads a seed and an item's number, produces the bytes its payload must have.
  *
  * `generate` writes them, `discard` with `verify: true` compares them: a payload that was swapped, torn or reused on
  * its way differs in its first word, since every word depends on seed, number and place.
+ * The folder is no stage: two stages share it.
  */
-#ifndef STAGES_GENERATE_PATTERN_H
-#define STAGES_GENERATE_PATTERN_H
+#ifndef STAGES_PATTERN_PATTERN_H
+#define STAGES_PATTERN_PATTERN_H
 
 #include <stddef.h>
 #include <stdint.h>
