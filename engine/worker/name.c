@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/worker/name.c - patterns of output names, and making foreign text fit for a file name. */
+#include "worker/name.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+/* Inlined, as the streaming state may live on the stack then. */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#define NAME_MAX_LENGTH 64 /* of a name between braces */
+
+/* ---- foreign text -> one component */
+
+/* Bytes of the well-formed UTF-8 character at `at`, of which `left` bytes are there; 0: not well-formed. */
+static size_t character(const unsigned char *at, size_t left)
+{
+	static const struct {
+		unsigned char first, last, low, high; /* range of the first byte; of the second */
+		unsigned char bytes;
+	} forms[] = {
+	    {0x00, 0x7f, 0x00, 0x00, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+	    {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+	    {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+	};
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		if (at[0] < forms[i].first || at[0] > forms[i].last)
+			continue;
+		if (left < forms[i].bytes || (forms[i].bytes > 1 && (at[1] < forms[i].low || at[1] > forms[i].high)))
+			return 0;
+		for (size_t j = 2; j < forms[i].bytes; j++)
+			if (at[j] < 0x80 || at[j] > 0xbf)
+				return 0;
+		return forms[i].bytes;
+	}
+	return 0;
+}
+
+/* May the character stand in a component? */
+static bool harmless(const unsigned char *at, size_t bytes)
+{
+	if (bytes == 1)
+		return at[0] >= 0x20 && at[0] != 0x7f && at[0] != '/' && at[0] != '\\';
+	return !(bytes == 2 && at[0] == 0xc2 && at[1] < 0xa0); /* C1 control characters */
+}
+
+/* Writes `length` bytes of text as one component; `to` has KK_NAME_COMPONENT_MAX + 1 bytes. Returns its length. */
+static size_t make_component(const char *text, size_t length, char *to)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	size_t used = 0;
+	while (length > 0) {
+		size_t bytes = character(at, length);
+		bool keep = bytes > 0 && harmless(at, bytes) && !(used == 0 && at[0] == '.');
+		size_t add = keep ? bytes : 1;
+		if (used + add > KK_NAME_COMPONENT_MAX)
+			break;
+		if (keep)
+			memcpy(to + used, at, bytes);
+		else
+			to[used] = '_';
+		used += add;
+		at += bytes > 0 ? bytes : 1;
+		length -= bytes > 0 ? bytes : 1;
+	}
+	while (used > 0 && (to[used - 1] == '.' || to[used - 1] == ' '))
+		used--;
+	if (used == 0)
+		to[used++] = '_';
+	to[used] = '\0';
+	return used;
+}
+
+/* ---- what the names stand for */
+
+void kk_name_id(const char *source, const char *key, char to[KK_NAME_ID_SIZE])
+{
+	XXH3_state_t state;
+	XXH128_canonical_t canonical;
+	XXH3_128bits_reset(&state);
+	XXH3_128bits_update(&state, source, strlen(source) + 1);
+	XXH3_128bits_update(&state, key, strlen(key));
+	XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(&state));
+	for (size_t i = 0; i < sizeof(canonical.digest); i++)
+		(void)snprintf(to + 2 * i, 3, "%02x", canonical.digest[i]);
+}
+
+/* A piece of a text. */
+struct piece {
+	const char *at;
+	size_t length;
+};
+
+/* The last component of the path in a key. */
+static struct piece last_component(const char *key)
+{
+	const char *path = key;
+	size_t length = strlen(key);
+	const char *authority = strstr(key, "://");
+	if (authority) {
+		authority += 3;
+		path = authority + strcspn(authority, "/?#");
+		length = strcspn(path, "?#");
+	}
+	size_t start = length;
+	while (start > 0 && path[start - 1] != '/')
+		start--;
+	return (struct piece){path + start, length - start};
+}
+
+/* Where the suffix's dot is; the length if there is none. A leading dot begins no suffix. */
+static size_t suffix_of(struct piece name)
+{
+	for (size_t i = name.length; i > 1; i--)
+		if (name.at[i - 1] == '.')
+			return i - 1;
+	return name.length;
+}
+
+static struct piece key_piece(const struct kk_name_item *item, char *scratch)
+{
+	(void)scratch;
+	const char *key = item->key ? item->key : "";
+	return (struct piece){key, strlen(key)};
+}
+
+static struct piece id_piece(const struct kk_name_item *item, char *scratch)
+{
+	kk_name_id(item->source ? item->source : "", item->key ? item->key : "", scratch);
+	return (struct piece){scratch, strlen(scratch)};
+}
+
+static struct piece name_piece(const struct kk_name_item *item, char *scratch)
+{
+	(void)scratch;
+	struct piece name = last_component(item->key ? item->key : "");
+	name.length = suffix_of(name);
+	return name;
+}
+
+static struct piece ext_piece(const struct kk_name_item *item, char *scratch)
+{
+	(void)scratch;
+	struct piece name = last_component(item->key ? item->key : "");
+	size_t dot = suffix_of(name);
+	if (dot == name.length)
+		return (struct piece){"", 0};
+	return (struct piece){name.at + dot + 1, name.length - dot - 1};
+}
+
+static struct piece number_piece(const struct kk_name_item *item, char *scratch)
+{
+	(void)snprintf(scratch, KK_NAME_ID_SIZE, "%09" PRIu64, item->sequence);
+	return (struct piece){scratch, strlen(scratch)};
+}
+
+static const struct {
+	const char *name;
+	struct piece (*make)(const struct kk_name_item *item, char *scratch);
+} names[] = {
+    {"id", id_piece}, {"key", key_piece}, {"name", name_piece}, {"ext", ext_piece}, {"n", number_piece},
+};
+
+/* Looks a name up. False: there is no such field. */
+static bool find_piece(const char *name, const struct kk_name_item *item, char *scratch, struct piece *to)
+{
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(names[i].name, name) == 0) {
+			*to = names[i].make(item, scratch);
+			return true;
+		}
+	}
+	const char *value = item->field ? item->field(item->arg, name) : NULL;
+	if (!value)
+		return false;
+	*to = (struct piece){value, strlen(value)};
+	return true;
+}
+
+/* ---- patterns */
+
+enum token { TOKEN_END, TOKEN_TEXT, TOKEN_NAME, TOKEN_BAD };
+
+/* Cuts the next token off the pattern: one byte of text (in name[0]), or a name. Bad: name gets why. */
+static enum token next_token(const char **pattern, char name[NAME_MAX_LENGTH + 1])
+{
+	static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.: ";
+	const char *at = *pattern;
+	name[0] = *at;
+	name[1] = '\0';
+	if (*at == '\0')
+		return TOKEN_END;
+	if ((*at != '{' && *at != '}') || at[0] == at[1]) {
+		*pattern += *at == '{' || *at == '}' ? 2 : 1;
+		return TOKEN_TEXT;
+	}
+	size_t length = strspn(at + 1, good);
+	const char *why = *at == '}'                 ? "\"}\" without \"{\"; a brace is written \"}}\""
+	                  : length == 0              ? "no name after \"{\"; a brace is written \"{{\""
+	                  : length > NAME_MAX_LENGTH ? "the name after \"{\" is too long"
+	                  : at[1 + length] != '}'    ? "\"{\" is not closed behind its name"
+	                                             : NULL;
+	if (why) {
+		(void)snprintf(name, NAME_MAX_LENGTH + 1, "%s", why);
+		return TOKEN_BAD;
+	}
+	memcpy(name, at + 1, length);
+	name[length] = '\0';
+	*pattern += length + 2;
+	return TOKEN_NAME;
+}
+
+int kk_name_check(const char *pattern, char *why, size_t why_size)
+{
+	char name[NAME_MAX_LENGTH + 1];
+	const char *at = pattern;
+	enum token token;
+	do {
+		token = next_token(&at, name);
+	} while (token == TOKEN_TEXT || token == TOKEN_NAME);
+	if (token == TOKEN_END && at != pattern)
+		return 0;
+	(void)snprintf(why, why_size, "%s", token == TOKEN_BAD ? name : "a name pattern cannot be empty");
+	return -1;
+}
+
+/* Appends bytes, keeping room for the NUL. False: no room. */
+static bool append(char *to, size_t size, size_t *used, const char *text, size_t length)
+{
+	if (length >= size - *used)
+		return false;
+	memcpy(to + *used, text, length);
+	*used += length;
+	to[*used] = '\0';
+	return true;
+}
+
+int kk_name_expand(const char *pattern, const struct kk_name_item *item, char *to, size_t size)
+{
+	char name[NAME_MAX_LENGTH + 1], scratch[KK_NAME_ID_SIZE], component[KK_NAME_COMPONENT_MAX + 1];
+	size_t used = 0;
+	if (size == 0 || size > INT32_MAX)
+		return -1;
+	to[0] = '\0';
+	for (;;) {
+		struct piece piece;
+		bool fits = false;
+		enum token token = next_token(&pattern, name);
+		if (token == TOKEN_END)
+			return (int)used;
+		if (token == TOKEN_TEXT)
+			fits = append(to, size, &used, name, 1);
+		else if (token == TOKEN_NAME && find_piece(name, item, scratch, &piece))
+			fits = append(to, size, &used, component, make_component(piece.at, piece.length, component));
+		if (!fits)
+			break;
+	}
+	to[0] = '\0';
+	return -1;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/worker/name.h - reads a name pattern and the facts of an item, produces the name of its output.
+ *
+ *	{id}     XXH3-128 of the source's name, a NUL byte and the key, as 32 hex digits: the same in every run
+ *	{key}    the key
+ *	{name}   the last component of the key's path (of a URL: without query and fragment), without its suffix
+ *	{ext}    that suffix, without the dot
+ *	{n}      the item's number in the source, 9 digits at least
+ *	{FIELD}  any other name: a field of the item
+ *	{{ }}    a brace
+ *
+ * Whatever is put in is made one component of a path: valid UTF-8 without '/', '\', NUL and control characters (each
+ * becomes '_'), without a leading dot, without trailing dots and blanks, not empty ("_"), at most 200 bytes. The text
+ * of the pattern itself is the config's and stays as it is, slashes included.
+ */
+#ifndef ENGINE_WORKER_NAME_H
+#define ENGINE_WORKER_NAME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define KK_NAME_COMPONENT_MAX 200
+#define KK_NAME_ID_SIZE       33 /* with the NUL */
+
+/* What a name may be made of. Borrowed for the call. */
+struct kk_name_item {
+	const char *source;                                /* the source's name in the config */
+	const char *key;                                   /* NULL: as ""                     */
+	uint64_t sequence;                                 /* number in the source, from 0    */
+	const char *(*field)(void *arg, const char *name); /* NULL: no such field; may be NULL itself */
+	void *arg;                                         /* for `field`                     */
+};
+
+/* kk_name_check - is it a pattern? 0, or -1 with a sentence in `why`. (That a field exists is known only at the
+ * item.) */
+int kk_name_check(const char *pattern, char *why, size_t why_size);
+
+/* kk_name_expand - fills the pattern in. Returns the length; -1: not a pattern, no such field, or too long for `size`
+ * (`to` is "" then, if size > 0). */
+int kk_name_expand(const char *pattern, const struct kk_name_item *item, char *to, size_t size);
+
+/* kk_name_id - what {id} stands for. */
+void kk_name_id(const char *source, const char *key, char to[KK_NAME_ID_SIZE]);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kk_name: patterns, what they expand to, and what foreign text cannot do to a file name. */
+#include "harness.h"
+#include "worker/name.h"
+
+#include <string.h>
+
+static const char *field(void *arg, const char *name)
+{
+	return strcmp(name, "caption") == 0 ? arg : NULL;
+}
+
+/* Expands for an item with this key; NULL if that fails. */
+static const char *expand(const char *pattern, const char *key)
+{
+	static char to[1000];
+	struct kk_name_item item = {.source = "urls", .key = key, .sequence = 42, .field = field, .arg = "a/../b\n"};
+	int length = kk_name_expand(pattern, &item, to, sizeof(to));
+	if (length < 0) {
+		assert_string_equal(to, "");
+		return NULL;
+	}
+	assert_int_equal(length, strlen(to));
+	return to;
+}
+
+static void test_names(void **state)
+{
+	(void)state;
+	static const char url[] = "https://host.example/a/b/photo.one.jpg?size=2/3#x.y";
+	assert_string_equal(expand("out/{name}.{ext}", url), "out/photo.one.jpg");
+	assert_string_equal(expand("{n}", url), "000000042");
+	assert_string_equal(expand("{key}", "a b"), "a b");
+	assert_string_equal(expand("{caption}", url), "a_.._b_");
+	assert_string_equal(expand("{{{n}}}", url), "{000000042}");
+	assert_string_equal(expand("", url), "");
+	assert_null(expand("{nothing}", url));
+	assert_null(expand("{n", url));
+	/* printf 'urls\0a' | xxh128sum */
+	assert_string_equal(expand("{id}", "a"), "5d8584ecf19a988632f965209dfd8ab3");
+	assert_string_not_equal(expand("{id}", "b"), "5d8584ecf19a988632f965209dfd8ab3");
+}
+
+static void test_name_and_ext(void **state)
+{
+	(void)state;
+	static const char *const cases[][2] = {
+	    {"/data/x.tar.gz", "x.tar|gz"},
+	    {"x", "x|_"},
+	    {"x.", "x|_"},
+	    {".hidden", "_hidden|_"},
+	    {"http://host", "_|_"},
+	    {"http://host/", "_|_"},
+	    {"http://host?a/b.c", "_|_"},
+	    {"http://host/dir.d/", "_|_"},
+	    {"a/b/..", "_|_"},
+	    {"file:///x/y.PNG#frag", "y|PNG"},
+	    {"https://h/a.b/c", "c|_"},
+	    {"https://h/a?u=http://z/q.png", "a|_"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(expand("{name}|{ext}", cases[i][0]), cases[i][1]);
+}
+
+static void test_components_are_harmless(void **state)
+{
+	(void)state;
+	static const char *const cases[][2] = {
+	    {"", "_"},
+	    {".", "_"},
+	    {"..", "_"},
+	    {"...", "_"},
+	    {"../../etc/passwd", "_._.._etc_passwd"},
+	    {"/", "_"},
+	    {" . . ", "_"},
+	    {"a. .", "a"},
+	    {"a\tb\nc\x7f", "a_b_c_"},
+	    {"a\\b", "a_b"},
+	    {"\xc3\xa4\xe6\xb0\xb4", "\xc3\xa4\xe6\xb0\xb4"},
+	    {"\xc2\x9b"
+	     "31m",
+	     "_31m"},
+	    {"\xff\xc0\xaf", "___"},
+	    {"\xc3", "_"},
+	    {"\xed\xa0\x80", "___"},
+	    {"\xf4\x90\x80\x80", "____"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(expand("{key}", cases[i][0]), cases[i][1]);
+}
+
+static void test_long_texts(void **state)
+{
+	(void)state;
+	char key[1000], to[300];
+	struct kk_name_item item = {.source = "s", .key = key};
+	memset(key, 'x', sizeof(key) - 1);
+	key[sizeof(key) - 1] = '\0';
+	memcpy(key + 199, "\xe6\xb0\xb4", 3); /* would be cut in its middle */
+	assert_int_equal(kk_name_expand("{key}", &item, to, sizeof(to)), 199);
+	memcpy(key + 199, "xxx", 3);
+	assert_int_equal(kk_name_expand("{key}", &item, to, sizeof(to)), 200);
+	assert_int_equal(kk_name_expand("{key}", &item, to, 201), 200);
+	assert_int_equal(kk_name_expand("{key}", &item, to, 200), -1);
+	assert_int_equal(kk_name_expand("{key}{key}", &item, to, sizeof(to)), -1);
+	assert_int_equal(kk_name_expand("a", &item, to, 1), -1);
+	assert_int_equal(kk_name_expand("", &item, to, 1), 0);
+	assert_int_equal(kk_name_expand("", &item, to, 0), -1);
+	item.key = NULL;
+	assert_int_equal(kk_name_expand("{key}{name}{ext}", &item, to, sizeof(to)), 3);
+	assert_int_equal(kk_name_expand("{field}", &item, to, sizeof(to)), -1);
+}
+
+static void test_check(void **state)
+{
+	(void)state;
+	static const char *const good[] = {"a", "{id}.jpg", "{{", "}}", "{any field: at all}", "/x/{n}/{key}"};
+	static const char *const bad[] = {"", "{", "}", "{}", "{a", "{a/b}", "a}b", "{{}", "{a{b}}", "{\xc3\xa4}"};
+	char why[100];
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_int_equal(kk_name_check(good[i], why, sizeof(why)), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		why[0] = '\0';
+		assert_int_equal(kk_name_check(bad[i], why, sizeof(why)), -1);
+		assert_true(strlen(why) > 10);
+	}
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_names),
+    cmocka_unit_test(test_name_and_ext),
+    cmocka_unit_test(test_components_are_harmless),
+    cmocka_unit_test(test_long_texts),
+    cmocka_unit_test(test_check),
+};
+HARNESS_MAIN(tests)
