@@ -215,17 +215,22 @@ static enum kk_role_news look_at_start(struct kk_role *role, uint64_t now_ns)
 }
 
 /* Stages with many items in flight keep their deadlines themselves. */
-static bool is_past_deadline(const struct kk_role *role, const struct kk_counters *counters, uint64_t now_ns)
+static bool is_past_deadline(struct kk_role *role, const struct kk_counters *counters, uint64_t now_ns)
 {
 	const struct kk_plan *plan = role->scene->plan;
 	uint64_t time_ns;
 
+	if (counters->calls != role->calls || role->calls_ns < role->since_ns) {
+		role->calls = counters->calls;
+		role->calls_ns = now_ns;
+	}
+
 	if (role->stage >= plan->stage_count || plan->stage[role->stage].asynchronous || counters->since_ns == 0)
 		return false;
 	time_ns = plan->stage[role->stage].item_timeout_ms * MS;
-	if (counters->since_items > 1)
-		time_ns *= counters->since_items;
-	return time_ns > 0 && now_ns > counters->since_ns && now_ns - counters->since_ns > time_ns;
+	/* A batch has one start: the item in hand has had no longer than since the count of calls stands still. */
+	uint64_t start_ns = counters->since_ns > role->calls_ns ? counters->since_ns : role->calls_ns;
+	return time_ns > 0 && now_ns > start_ns && now_ns - start_ns > time_ns;
 }
 
 static void note_progress(struct kk_role *role, const struct kk_counters *counters, uint64_t now_ns)

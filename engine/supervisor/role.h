@@ -48,6 +48,8 @@ struct kk_role {
 	uint64_t due_ns;   /* WAITING: when to start; WARNED: when to kill */
 	uint64_t since_ns; /* start of this life                           */
 	uint64_t items;    /* done by it, as last read                     */
+	uint64_t calls;    /* of the stage, as last read                   */
+	uint64_t calls_ns; /* when that number was first seen              */
 	uint32_t life;
 
 	/* About the end of the process before this one, for its heir. Kept until an heir has inherited. */

@@ -120,8 +120,10 @@ void worker_log(struct worker *worker, enum kk_log_level level, const char *form
 uint64_t worker_clock(void);
 /* worker_current - what the stage is being called for, in case this process dies of it. */
 void worker_current(struct worker *worker, enum current_kind kind, uint32_t handle);
-/* worker_call_begins, _ends - around calls into the stage, for `items` items: deadline and busy time. */
-void worker_call_begins(struct worker *worker, uint64_t items);
+/* worker_call_begins, _ends - around calls into the stage, one or a batch of them: busy time and deadline. */
+void worker_call_begins(struct worker *worker);
+/* worker_next_call - before each single call: the deadline of its item begins. */
+void worker_next_call(struct worker *worker);
 uint64_t worker_call_ends(struct worker *worker);
 void worker_publish_counters(struct worker *worker);
 /* worker_sleep - waits at an event whose ticket was drawn before the caller looked once more. */

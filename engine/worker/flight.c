@@ -38,7 +38,7 @@ static enum kk_verdict submit(struct flight *f, struct hand *hand)
 {
 	struct worker *worker = f->worker;
 	worker_current(worker, CURRENT_ITEM, hand->handle);
-	worker_call_begins(worker, 1);
+	worker_call_begins(worker);
 	enum kk_verdict verdict = worker->module->submit(&worker->context, &hand->item);
 	worker_call_ends(worker);
 	worker_current(worker, CURRENT_NOTHING, 0);
@@ -133,7 +133,7 @@ static void poll_stage(struct flight *f)
 	if (f->in_use == 0)
 		return;
 	worker_current(worker, f->solo ? CURRENT_ITEM : CURRENT_MANY, f->suspect);
-	worker_call_begins(worker, 1);
+	worker_call_begins(worker);
 	worker->wants_room = false;
 	if (worker->module->poll(&worker->context) < 0)
 		worker_log(worker, KK_LOG_WARNING, "the stage could not poll");

@@ -18,6 +18,7 @@ static bool work_one(struct worker *worker, uint32_t handle)
 		worker->corrupt = true;
 		return false;
 	}
+	worker_next_call(worker);
 	worker_current(worker, CURRENT_ITEM, handle);
 	enum kk_verdict verdict = worker->module->process(&worker->context, &hand->item);
 	worker_current(worker, CURRENT_NOTHING, 0);
@@ -74,7 +75,7 @@ int work_line(struct worker *worker)
 	while ((taken = take(worker, handles, size)) > 0) {
 		if (taken == size && kk_event_waited(kk_ring_items_event(worker->in)))
 			kk_ring_announce(worker->in, 1); /* there is probably more than we can carry */
-		worker_call_begins(worker, (uint64_t)taken);
+		worker_call_begins(worker);
 		bool sound = work_batch(worker, handles, taken);
 		uint64_t took_ns = worker_call_ends(worker);
 		deliver_announce(worker);

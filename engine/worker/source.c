@@ -141,6 +141,7 @@ static enum kk_verdict make_one(struct worker *worker, uint32_t handle)
 {
 	struct hand *hand = &worker->hand;
 	begin(worker, hand, handle, kk_word_load(&worker->run->cursor->next));
+	worker_next_call(worker);
 	enum kk_verdict verdict = worker->module->next(&worker->context, &hand->item);
 	if (verdict == KK_END)
 		hand_cancel(hand);
@@ -153,7 +154,7 @@ static enum kk_verdict make_one(struct worker *worker, uint32_t handle)
 static bool make_batch(struct worker *worker, struct batch *batch)
 {
 	bool more = true;
-	worker_call_begins(worker, (uint64_t)batch->count);
+	worker_call_begins(worker);
 	while (more && batch->next < batch->count && !worker->corrupt && !stopped(worker)) {
 		more = make_one(worker, batch->handle[batch->next]) != KK_END;
 		batch->next += more;

@@ -30,11 +30,14 @@ void worker_current(struct worker *worker, enum current_kind kind, uint32_t hand
 	              (uint64_t)worker->start.life << 32 | (uint64_t)kind << 24 | (handle & 0xffffff));
 }
 
-void worker_call_begins(struct worker *worker, uint64_t items)
+void worker_next_call(struct worker *worker)
+{
+	kk_word_count(&worker->page->calls, ++worker->now.calls);
+}
+
+void worker_call_begins(struct worker *worker)
 {
 	worker->now.since_ns = worker_clock();
-	worker->now.since_items = items;
-	kk_word_count(&worker->page->since_items, items);
 	kk_word_store(&worker->page->since_ns, worker->now.since_ns);
 }
 
