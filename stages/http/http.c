@@ -148,14 +148,6 @@ static int handle_events(struct http *http)
 
 /* ---- poll and wait */
 
-static void handle_curl_time(struct http *http)
-{
-	if (http->curl_due_ms > timers_now_ms())
-		return;
-	http->curl_due_ms = TIMERS_NEVER;
-	curl_action(http, CURL_SOCKET_TIMEOUT, 0);
-}
-
 static void collect_done(struct http *http)
 {
 	struct CURLMsg *message;
@@ -170,6 +162,16 @@ static void collect_done(struct http *http)
 		if (curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request) == CURLE_OK && request)
 			request_hop_done(request, code);
 	}
+}
+
+static void handle_curl_time(struct http *http)
+{
+	if (http->curl_due_ms <= timers_now_ms()) {
+		http->curl_due_ms = TIMERS_NEVER;
+		curl_action(http, CURL_SOCKET_TIMEOUT, 0);
+	}
+	/* Whatever libcurl was called for, something may be done now, and no event will tell again. */
+	collect_done(http);
 }
 
 static void handle_timers(struct http *http)
@@ -206,7 +208,6 @@ int http_poll(struct http *http)
 	resolver_tick(http->resolver);
 	resume_paused(http);
 	handle_curl_time(http);
-	collect_done(http);
 	handle_timers(http);
 	advance_ready(http);
 	/* What has just been given to libcurl begins at once. */
@@ -385,7 +386,7 @@ static int make_requests(struct http *http)
 }
 
 /* Authorities are needed for https only: without the system's file, http still works. */
-static int load_trust(struct http *http)
+static int load_trust(struct http *http, char *why, size_t why_size)
 {
 	const char *file = http->settings.ca_file;
 
@@ -393,7 +394,7 @@ static int load_trust(struct http *http)
 	if (http->trust)
 		return 0;
 	if (*file) {
-		kk_log(http->context, KK_LOG_ERROR, "ca_file: no certificates in %s", file);
+		snprintf(why, why_size, "ca_file: no certificates in %s", file);
 		return -1;
 	}
 	kk_log(http->context, KK_LOG_WARNING, "no certificate authorities on this system: https will fail");
@@ -412,7 +413,7 @@ static int set_up(struct http *http, char *why, size_t why_size)
 	if (http->epoll < 0)
 		snprintf(why, why_size, "epoll: %s", strerror(errno));
 	if (!http->slots || http->epoll < 0 || make_multi(http) != 0 || make_headers(http) != 0 ||
-	    make_requests(http) != 0 || load_trust(http) != 0)
+	    make_requests(http) != 0 || load_trust(http, why, why_size) != 0)
 		return -1;
 	if (proxy_parse(&http->proxy, settings->proxy) != 0 ||
 	    address_list_parse(&http->allowed, settings->allow_networks, why, why_size) != 0)

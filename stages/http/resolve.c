@@ -143,7 +143,7 @@ static const struct {
     {ARES_ESERVFAIL, RESOLVE_TEMPORARY, "the name server failed"},
     {ARES_EREFUSED, RESOLVE_TEMPORARY, "the name server refused to answer"},
     {ARES_ETIMEOUT, RESOLVE_TEMPORARY, "the name server did not answer"},
-    {ARES_ECONNREFUSED, RESOLVE_TEMPORARY, "no name server could be reached"},
+    {ARES_ECONNREFUSED, RESOLVE_TEMPORARY, "no name server could be reached, or all failed"},
     {ARES_ENOMEM, RESOLVE_TEMPORARY, "out of memory"},
 };
 

@@ -1,0 +1,619 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stage `download` against real servers that behave well, badly and not at all. */
+#include "net.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A stage that may talk to the loopback and loses no time. */
+static struct stage_host *quick(void)
+{
+	struct stage_host *host = net_stage("download");
+
+	stage_host_set(host, "allow_networks", "127.0.0.0/8");
+	stage_host_set(host, "retry_delay", "10ms");
+	return host;
+}
+
+static void test_bodies(void **state)
+{
+	static const unsigned sizes[] = {1, 1000, 65535, 65536, 65537, 300000, 3000000};
+	struct stage_host *host = quick();
+	char base[64];
+	struct harness_server *server = net_origin(base, NULL);
+
+	(void)state;
+	net_start(host);
+	for (unsigned chunked = 0; chunked < 2; chunked++) {
+		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+			struct stage_item *item = net_get(host, "%s/zeros?size=%u&chunked=%u", base, sizes[i], chunked);
+
+			net_expect_pass(item);
+			assert_int_equal(item->size, sizes[i]);
+			assert_int_equal(((char *)item->output)[sizes[i] - 1], 'x');
+			assert_string_equal(stage_host_field(item, "status"), "200");
+			assert_string_equal(stage_host_field(item, "content_type"), "image/jpeg");
+			assert_null(stage_host_field(item, "final_url"));
+		}
+	}
+	net_end(host);
+	harness_server_stop(server);
+}
+
+static void test_empty_and_unclean(void **state)
+{
+	struct stage_host *host = quick();
+	char base[64];
+	struct harness_server *server = net_raw(base);
+	struct stage_item *item;
+
+	(void)state;
+	net_start(host);
+	item = net_get(host, "%s/empty", base);
+	net_expect_pass(item);
+	assert_int_equal(item->size, 0);
+	assert_true(item->committed);
+	item = net_get(host, "%s/unclean", base);
+	net_expect_pass(item);
+	assert_int_equal(item->size, 3);
+	net_end(host);
+	harness_server_stop(server);
+}
+
+static void test_many_at_once(void **state)
+{
+	struct stage_host *host = quick();
+	struct stage_item *item[200];
+	char base[64];
+	struct harness_server *server = net_origin(base, NULL);
+
+	(void)state;
+	stage_host_set(host, "per_host", "5");
+	net_start(host);
+	assert_int_equal(host->demand.in_flight, 64);
+	for (unsigned i = 0; i < 200; i++)
+		item[i] = stage_host_put(host, harness_text("%s/zeros?size=%u", base, 1000 + i), NULL, 0);
+	assert_int_equal(stage_host_settle(host, 30000), 0);
+	for (unsigned i = 0; i < 200; i++) {
+		net_expect_pass(item[i]);
+		assert_int_equal(item[i]->size, 1000 + i);
+	}
+	net_end(host);
+	/* /stats itself is one more connection. */
+	assert_in_range(net_stat(base, "\"connections\":"), 2, 6);
+	assert_in_range(net_stat(base, "\"most\":"), 1, 5);
+	harness_server_stop(server);
+}
+
+static void test_statuses(void **state)
+{
+	struct stage_host *host = quick();
+	char base[64];
+	struct harness_server *server = net_origin(base, NULL), *raw;
+
+	(void)state;
+	net_start(host);
+	net_expect_fail(net_get(host, "%s/status/404", base), KK_FAIL_HTTP_4XX, "404");
+	net_expect_fail(net_get(host, "%s/status/500", base), KK_FAIL_HTTP_5XX, "500");
+	net_expect_fail(net_get(host, "%s/status/304", base), KK_FAIL_OTHER, "304");
+	assert_int_equal(net_stat(base, "\"/status/404\":"), 1);
+	assert_int_equal(net_stat(base, "\"/status/500\":"), 3);
+	harness_server_stop(server);
+	raw = net_raw(base);
+	net_expect_fail(net_get(host, "%s/partial", base), KK_FAIL_OTHER, "206");
+	net_expect_fail(net_get(host, "%s/much-later", base), KK_FAIL_HTTP_429, "429");
+	net_end(host);
+	harness_server_stop(raw);
+}
+
+static void test_retries(void **state)
+{
+	struct stage_host *host = quick();
+	char base[64];
+	struct harness_server *server = net_origin(base, NULL);
+	struct stage_item *item;
+	uint64_t begin;
+
+	(void)state;
+	net_start(host);
+	/* No photos: a request that goes well ends with 404, which is not tried again. */
+	net_expect_fail(net_get(host, "%s/flaky/1?fails=2", base), KK_FAIL_HTTP_4XX, "404");
+	assert_int_equal(net_stat(base, "\"/flaky/1\":"), 3);
+	net_expect_fail(net_get(host, "%s/flaky/2?fails=3", base), KK_FAIL_HTTP_5XX, "503");
+	assert_int_equal(net_stat(base, "\"/flaky/2\":"), 3);
+	begin = harness_now_ms();
+	item = net_get(host, "%s/429?after=1", base);
+	net_expect_fail(item, KK_FAIL_HTTP_4XX, "404");
+	assert_true(harness_now_ms() - begin >= 1000);
+	net_end(host);
+	harness_server_stop(server);
+}
+
+static void test_broken_answers(void **state)
+{
+	static const char *const paths[] = {"/garbage", "/reset", "/short-chunk", "/endless-head"};
+	struct stage_host *host = quick();
+	char base[64], origin[64];
+	struct harness_server *server = net_raw(base), *other = net_origin(origin, NULL);
+
+	(void)state;
+	net_start(host);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		net_expect_fail(net_get(host, "%s%s", base, paths[i]), KK_FAIL_ABORTED, "");
+	net_expect_fail(net_get(host, "%s/short", origin), KK_FAIL_ABORTED, "shorter");
+	assert_int_equal(net_stat(origin, "\"/short\":"), 3);
+	net_end(host);
+	harness_server_stop(server);
+	harness_server_stop(other);
+}
+
+static void test_no_server(void **state)
+{
+	struct stage_host *host = quick();
+	char base[64];
+	struct harness_server *server = net_raw(base);
+
+	(void)state;
+	harness_server_stop(server);
+	net_start(host);
+	net_expect_fail(net_get(host, "%s/x", base), KK_FAIL_CONNECT, "no connection");
+	net_end(host);
+}
+
+static void test_times(void **state)
+{
+	struct stage_host *host = quick(), *slow = quick();
+	char base[64], origin[64];
+	struct harness_server *server = net_raw(base), *other = net_origin(origin, NULL);
+
+	(void)state;
+	stage_host_set(host, "retries", "0");
+	stage_host_set(host, "timeout", "300ms");
+	net_start(host);
+	net_expect_fail(net_get(host, "%s/silent", base), KK_FAIL_TIMEOUT, "300 ms");
+	net_expect_fail(net_get(host, "%s/drip?ms=20", origin), KK_FAIL_TIMEOUT, "300 ms");
+	net_end(host);
+	stage_host_set(slow, "retries", "0");
+	stage_host_set(slow, "low_speed_time", "300ms");
+	stage_host_set(slow, "low_speed_bytes", "100KiB");
+	net_start(slow);
+	net_expect_fail(net_get(slow, "%s/slow?bps=1000", origin), KK_FAIL_SLOW, "102400 bytes a second");
+	net_expect_fail(net_get(slow, "%s/silent", base), KK_FAIL_SLOW, "");
+	net_expect_pass(net_get(slow, "%s/slow?bps=400000&size=300000", origin));
+	net_end(slow);
+	harness_server_stop(server);
+	harness_server_stop(other);
+}
+
+/* One that hangs does not hold up the others. */
+static void test_no_straggler(void **state)
+{
+	struct stage_host *host = quick();
+	char base[64], origin[64];
+	struct harness_server *server = net_raw(base), *other = net_origin(origin, NULL);
+	struct stage_item *hung, *item;
+
+	(void)state;
+	stage_host_set(host, "timeout", "20s");
+	net_start(host);
+	hung = stage_host_put(host, harness_text("%s/silent", base), NULL, 0);
+	for (unsigned i = 0; i < 50; i++) {
+		item = stage_host_put(host, harness_text("%s/zeros?size=10000", origin), NULL, 0);
+		while (!item->settled)
+			assert_int_equal(stage_host_poll(host, 5000), 0);
+		net_expect_pass(item);
+	}
+	assert_false(hung->settled);
+	/* Closing with a request in flight drops it. */
+	assert_int_equal(stage_host_stop(host), -1);
+	stage_host_unload(host);
+	harness_server_stop(server);
+	harness_server_stop(other);
+}
+
+static void test_too_large(void **state)
+{
+	struct stage_host *host = quick();
+	char base[64], origin[64];
+	struct harness_server *server = net_raw(base), *other = net_origin(origin, NULL);
+	struct stage_item *item;
+
+	(void)state;
+	stage_host_set(host, "max_bytes", "100000");
+	net_start(host);
+	assert_int_equal(host->demand.largest, 100000);
+	net_expect_fail(net_get(host, "%s/huge", base), KK_FAIL_TOO_LARGE, "100000");
+	net_expect_fail(net_get(host, "%s/endless", origin), KK_FAIL_TOO_LARGE, "100000");
+	net_expect_fail(net_get(host, "%s/zeros?size=100001&chunked=1", origin), KK_FAIL_TOO_LARGE, "");
+	item = net_get(host, "%s/zeros?size=100000&chunked=1", origin);
+	net_expect_pass(item);
+	assert_int_equal(item->room, 100000);
+	net_end(host);
+	harness_server_stop(server);
+	harness_server_stop(other);
+}
+
+static void test_redirects(void **state)
+{
+	struct stage_host *host = quick();
+	char base[64], origin[64];
+	struct harness_server *server = net_raw(base), *other = net_origin(origin, NULL);
+	struct stage_item *item;
+
+	(void)state;
+	net_start(host);
+	net_expect_fail(net_get(host, "%s/redirect/5", origin), KK_FAIL_HTTP_4XX, "404 (redirected to 127.0.0.1)");
+	net_expect_fail(net_get(host, "%s/redirect/6", origin), KK_FAIL_REDIRECTS, "more than 5");
+	net_expect_fail(net_get(host, "%s/redirect-loop", origin), KK_FAIL_REDIRECTS, "more than 5");
+	net_expect_fail(net_get(host, "%s/nowhere", base), KK_FAIL_OTHER, "without a Location");
+	item = net_get(host, "%s/to-ftp", base);
+	net_expect_fail(item, KK_FAIL_BAD_URL, "ftp://***@h/x");
+	net_expect_fail(net_get(host, "%s/to-file", base), KK_FAIL_BAD_URL, "file:");
+	net_expect_fail(net_get(host, "%s/to-metadata", base), KK_FAIL_BLOCKED_ADDRESS, "link-local");
+	item = net_get(host, "%s/a/relative", base);
+	net_expect_pass(item);
+	assert_string_equal(stage_host_field(item, "final_url"), harness_text("%s/echo?Signature=***&v=1", base));
+	assert_non_null(memmem(item->output, item->size, "GET /echo?Signature=abc&v=1 HTTP/1.1", 36));
+	net_end(host);
+	harness_server_stop(server);
+	harness_server_stop(other);
+}
+
+static bool has(const struct stage_item *item, const char *text)
+{
+	return memmem(item->output, item->size, text, strlen(text)) != NULL;
+}
+
+static void test_headers(void **state)
+{
+	struct stage_host *host = quick();
+	char base[64];
+	struct harness_server *server = net_raw(base);
+	struct stage_item *item;
+
+	(void)state;
+	stage_host_set(host, "allow_networks", "::1");
+	stage_host_set(host, "headers", "Authorization: Bearer xyz");
+	stage_host_set(host, "headers", "Accept: image/*");
+	setenv("http_proxy", "http://127.0.0.1:1", 1);
+	setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
+	net_start(host);
+	item = net_get(host, "%s/echo?a b", base);
+	net_expect_pass(item);
+	assert_true(has(item, "GET /echo?a+b HTTP/1.1\r\n") || has(item, "GET /echo?a%20b HTTP/1.1\r\n"));
+	assert_true(has(item, "User-Agent: kakehi/0.1 ("));
+	assert_true(has(item, "Authorization: Bearer xyz\r\n"));
+	assert_true(has(item, harness_text("Host: %s\r\n", base + 7)));
+	assert_false(has(item, "Accept-Encoding"));
+	/* Another host is not told what this one was told. */
+	item = net_get(host, "%s/elsewhere", base);
+	net_expect_pass(item);
+	assert_false(has(item, "Authorization"));
+	assert_true(has(item, "Accept: image/*\r\n"));
+	assert_true(has(item, "Host: localhost:"));
+	net_end(host);
+	harness_server_stop(server);
+}
+
+static void test_opting_out(void **state)
+{
+	struct stage_host *host = quick(), *rude = quick();
+	char base[64];
+	struct harness_server *server = net_raw(base);
+
+	(void)state;
+	net_start(host);
+	net_expect_fail(net_get(host, "%s/robots/us", base), KK_FAIL_OPTED_OUT, "X-Robots-Tag");
+	net_expect_fail(net_get(host, "%s/robots/second", base), KK_FAIL_OPTED_OUT, "");
+	net_expect_pass(net_get(host, "%s/robots/other", base));
+	net_end(host);
+	stage_host_set(rude, "opt_out", "false");
+	net_start(rude);
+	net_expect_pass(net_get(rude, "%s/robots/us", base));
+	net_end(rude);
+	harness_server_stop(server);
+}
+
+static void test_blocked(void **state)
+{
+	static const char *const hosts[] = {"127.0.0.1",
+	                                    "2130706433",
+	                                    "0x7f.1",
+	                                    "017700000001",
+	                                    "[::1]",
+	                                    "localhost",
+	                                    "10.0.0.1",
+	                                    "169.254.169.254",
+	                                    "0",
+	                                    "a.localhost",
+	                                    "[::ffff:127.0.0.1]",
+	                                    "[64:ff9b::7f00:1]",
+	                                    "localhost.",
+	                                    "127.0.0.1."};
+	struct stage_host *host = net_stage("download");
+	char base[64];
+	struct harness_server *server = net_raw(base);
+	const char *port = strrchr(base, ':');
+
+	(void)state;
+	net_start(host);
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
+		net_expect_fail(net_get(host, "http://%s%s/echo", hosts[i], port), KK_FAIL_BLOCKED_ADDRESS, " is a");
+	net_end(host);
+	harness_server_stop(server);
+}
+
+static void test_bad_urls(void **state)
+{
+	static const char *const urls[] = {"",
+	                                   "x",
+	                                   "ftp://h/x",
+	                                   "file:///etc/passwd",
+	                                   "http://",
+	                                   "//h/x",
+	                                   "http://h:99999/",
+	                                   "http://a b/",
+	                                   "gopher://h/",
+	                                   "http://h\n/"};
+	struct stage_host *host = quick();
+
+	(void)state;
+	net_start(host);
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++)
+		net_expect_fail(net_get(host, "%s", urls[i]), KK_FAIL_BAD_URL, "URL");
+	net_end(host);
+}
+
+static void test_names(void **state)
+{
+	struct stage_host *host = quick();
+	char base[64];
+	struct harness_server *server = net_raw(base);
+	const char *port = strrchr(base, ':');
+	struct stage_item *item[20];
+
+	(void)state;
+	stage_host_set(host, "nameservers", base + 7);
+	net_start(host);
+	for (unsigned i = 0; i < 20; i++)
+		item[i] = stage_host_put(host, harness_text("http://good.test%s/echo", port), NULL, 0);
+	assert_int_equal(stage_host_settle(host, 20000), 0);
+	for (unsigned i = 0; i < 20; i++) {
+		net_expect_pass(item[i]);
+		assert_true(has(item[i], "Host: good.test:"));
+	}
+	net_expect_pass(net_get(host, "http://both.test%s/echo", port));
+	net_expect_pass(net_get(host, "http://GOOD.test.%s/echo", port));
+	net_expect_fail(net_get(host, "http://private.test%s/", port), KK_FAIL_BLOCKED_ADDRESS, "a private address");
+	net_expect_fail(net_get(host, "http://none.test%s/", port), KK_FAIL_DNS_NONE, "no such name");
+	net_expect_fail(net_get(host, "http://none.test%s/again", port), KK_FAIL_DNS_NONE, "no such name");
+	/* The same question is asked once: good, both, private and none, and perhaps the search domains of none. */
+	item[0] = net_get(host, "%s/questions", base);
+	assert_in_range(strtoul(harness_text("%.*s", (int)item[0]->size, (char *)item[0]->output), NULL, 10), 4, 8);
+	net_end(host);
+	harness_server_stop(server);
+}
+
+static void test_name_trouble(void **state)
+{
+	struct stage_host *host = quick();
+	char base[64];
+	struct harness_server *server = net_raw(base);
+	const char *port = strrchr(base, ':');
+	struct stage_item *silent, *item;
+
+	(void)state;
+	stage_host_set(host, "nameservers", base + 7);
+	stage_host_set(host, "timeout", "1s");
+	stage_host_set(host, "retry_delay", "600ms");
+	stage_host_set(host, "retries", "1");
+	net_start(host);
+	silent = stage_host_put(host, harness_text("http://silent.test%s/", port), NULL, 0);
+	/* A name that nobody answers for holds up nobody else. */
+	for (unsigned i = 0; i < 20; i++) {
+		item = stage_host_put(host, harness_text("http://good.test%s/echo", port), NULL, 0);
+		while (!item->settled)
+			assert_int_equal(stage_host_poll(host, 5000), 0);
+		net_expect_pass(item);
+	}
+	assert_false(silent->settled);
+	net_expect_fail(net_get(host, "http://fail.test%s/", port), KK_FAIL_DNS_TEMPORARY, "all failed");
+	net_expect_pass(net_get(host, "http://late.test%s/echo", port));
+	assert_int_equal(stage_host_settle(host, 20000), 0);
+	net_expect_fail(silent, KK_FAIL_DNS_TEMPORARY, "");
+	net_end(host);
+	harness_server_stop(server);
+}
+
+/* The arena is full: submitting waits, growing pauses, and both go on when there is room again. */
+static void test_no_room(void **state)
+{
+	struct stage_host *host = quick();
+	char origin[64];
+	struct harness_server *server = net_origin(origin, NULL);
+	struct stage_item *large, *small, *later;
+
+	(void)state;
+	stage_host_set(host, "timeout", "400ms");
+	host->room = 200000;
+	net_start(host);
+	large = stage_host_put(host, harness_text("%s/zeros?size=180000", origin), NULL, 0);
+	small = stage_host_put(host, harness_text("%s/zeros?size=100", origin), NULL, 0);
+	while (!small->settled)
+		assert_int_equal(stage_host_poll(host, 5000), 0);
+	net_expect_pass(small);
+	/* `large` has 64 KiB and needs 180 kB, `small` still holds its own. Paused time is not its time. */
+	for (uint64_t begin = harness_now_ms(); harness_now_ms() - begin < 600;)
+		assert_int_equal(stage_host_poll(host, 50), 0);
+	assert_false(large->settled);
+	stage_host_forget(host, small);
+	assert_int_equal(stage_host_settle(host, 10000), 0);
+	net_expect_pass(large);
+	assert_int_equal(large->size, 180000);
+	later = stage_host_item(host, harness_text("%s/zeros?size=100", origin), NULL, 0);
+	host->in_async = true;
+	assert_int_equal(host->stage->submit(&host->context, &later->item), KK_LATER);
+	host->in_async = false;
+	later->settled = true;
+	stage_host_forget(host, large);
+	net_expect_pass(net_get(host, "%s/zeros?size=100", origin));
+	net_end(host);
+	harness_server_stop(server);
+}
+
+/* Many bodies of unknown length grow against too little room for all of them at once. */
+static void test_growing_against_room(void **state)
+{
+	struct stage_host *host = quick();
+	char origin[64];
+	struct harness_server *server = net_origin(origin, NULL);
+	struct stage_item *item[40];
+	unsigned done = 0;
+
+	(void)state;
+	host->room = 1400000;
+	stage_host_set(host, "in_flight", "4");
+	net_start(host);
+	for (unsigned i = 0; i < 40; i++) {
+		item[i] =
+		    stage_host_put(host, harness_text("%s/zeros?size=%u&chunked=1", origin, 1000 + i * 7000), NULL, 0);
+		for (; done < i && item[done]->settled; done++) {
+			net_expect_pass(item[done]);
+			assert_int_equal(item[done]->size, 1000 + done * 7000);
+			stage_host_forget(host, item[done]);
+		}
+	}
+	while (done < 40) {
+		while (!item[done]->settled)
+			assert_int_equal(stage_host_poll(host, 10000), 0);
+		net_expect_pass(item[done]);
+		assert_int_equal(item[done]->size, 1000 + done * 7000);
+		stage_host_forget(host, item[done++]);
+	}
+	net_end(host);
+	harness_server_stop(server);
+}
+
+static void test_proxy(void **state)
+{
+	struct stage_host *host = net_stage("download");
+	char base[64];
+	struct harness_server *server = net_raw(base);
+	struct stage_item *item;
+
+	(void)state;
+	stage_host_set(host, "proxy", base);
+	stage_host_set(host, "retries", "0");
+	net_start(host);
+	/* The server gets the whole URL and answers 404 to that path: it was asked as a proxy. */
+	item = net_get(host, "http://name.invalid/x");
+	net_expect_fail(item, KK_FAIL_HTTP_4XX, "404");
+	net_expect_fail(net_get(host, "http://10.1.2.3/x"), KK_FAIL_BLOCKED_ADDRESS, "private");
+	net_end(host);
+	harness_server_stop(server);
+}
+
+static void test_wrong_options(void **state)
+{
+	static const struct {
+		const char *name, *value, *words;
+	} rows[] = {
+	    {"allow_networks", "10.0.0.0/33", "10.0.0.0/33"},
+	    {"headers", "no colon", "header 1"},
+	    {"headers", "X: a\r\nY: b", "header 1"},
+	    {"headers", "Bad Name: x", "header 1"},
+	    {"user_agent", "a\nb", "user_agent"},
+	    {"proxy", "ftp://h", "proxy"},
+	    {"proxy", "socks5h://h", "proxy"},
+	    {"nameservers", "dns.example", "dns.example"},
+	    {"in_flight", "0", "in_flight"},
+	    {"max_bytes", "0", "max_bytes"},
+	    {"no_such", "1", "no_such"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct stage_host *host = net_stage("download");
+
+		stage_host_set(host, rows[i].name, rows[i].value);
+		if (stage_host_plan(host) == 0 || !strstr(host->why, rows[i].words))
+			fail_msg("%s: %s: \"%s\"", rows[i].name, rows[i].value, host->why);
+		stage_host_unload(host);
+	}
+}
+
+static void test_missing_ca_file(void **state)
+{
+	struct stage_host *host = net_stage("download");
+
+	(void)state;
+	stage_host_set(host, "ca_file", "/nonexistent.pem");
+	assert_int_equal(stage_host_start(host), -1);
+	assert_non_null(strstr(host->why, "/nonexistent.pem"));
+	stage_host_unload(host);
+}
+
+/* https by a certificate of our own: believed with ca_file, not without, and not for another name. */
+static void test_tls(void **state)
+{
+	const char *key = harness_path("key.pem"), *certificate = harness_path("certificate.pem");
+	const char *const make[] = {
+	    "openssl", "req",   "-x509", "-newkey",   "ec",       "-pkeyopt", "ec_paramgen_curve:P-256",
+	    "-nodes",  "-days", "2",     "-subj",     "/CN=test", "-addext",  "subjectAltName=IP:127.0.0.1",
+	    "-keyout", key,     "-out",  certificate, NULL};
+	const char *const serve[] = {"openssl", "s_server", "-accept",   "127.0.0.1:0", "-key",
+	                             key,       "-cert",    certificate, "-www",        NULL};
+	struct harness_program *server;
+	struct stage_host *host = quick(), *doubting = quick();
+	char *line = NULL;
+	unsigned port = 0;
+
+	(void)state;
+	assert_int_equal(harness_exec(make, NULL).exit_code, 0);
+	server = harness_start(serve, NULL);
+	for (uint64_t begin = harness_now_ms(); !line && harness_now_ms() - begin < 10000;)
+		line = strstr(harness_out(server), "ACCEPT 127.0.0.1:");
+	assert_non_null(line);
+	port = (unsigned)strtoul(strchr(line, ':') + 1, NULL, 10);
+	stage_host_set(host, "ca_file", certificate);
+	stage_host_set(host, "retries", "0");
+	net_start(host);
+	for (unsigned i = 0; i < 3; i++)
+		net_expect_pass(net_get(host, "https://127.0.0.1:%u/", port));
+	net_expect_fail(net_get(host, "https://localhost:%u/", port), KK_FAIL_TLS, "certificate");
+	net_end(host);
+	net_start(doubting);
+	net_expect_fail(net_get(doubting, "https://127.0.0.1:%u/", port), KK_FAIL_TLS, "certificate");
+	net_end(doubting);
+	kill(harness_pid(server), SIGTERM);
+	harness_finish(server);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_bodies),
+    cmocka_unit_test(test_empty_and_unclean),
+    cmocka_unit_test(test_many_at_once),
+    cmocka_unit_test(test_statuses),
+    cmocka_unit_test(test_retries),
+    cmocka_unit_test(test_broken_answers),
+    cmocka_unit_test(test_no_server),
+    cmocka_unit_test(test_times),
+    cmocka_unit_test(test_no_straggler),
+    cmocka_unit_test(test_too_large),
+    cmocka_unit_test(test_redirects),
+    cmocka_unit_test(test_headers),
+    cmocka_unit_test(test_opting_out),
+    cmocka_unit_test(test_blocked),
+    cmocka_unit_test(test_bad_urls),
+    cmocka_unit_test(test_names),
+    cmocka_unit_test(test_name_trouble),
+    cmocka_unit_test(test_no_room),
+    cmocka_unit_test(test_growing_against_room),
+    cmocka_unit_test(test_proxy),
+    cmocka_unit_test(test_wrong_options),
+    cmocka_unit_test(test_missing_ca_file),
+    cmocka_unit_test(test_tls),
+};
+HARNESS_MAIN(tests)
