@@ -17,7 +17,7 @@ static void list_names(const struct header *header, char *to, size_t size)
 	for (int i = 0; i < header->count && length + 4 < size; i++) {
 		int more = snprintf(to + length, size - length, "%s%s", i ? ", " : "", header->name[i]);
 		if (more < 0 || (size_t)more >= size - length) {
-			strcpy(to + size - 4, "...");
+			memcpy(to + size - 4, "...", 4);
 			break;
 		}
 		length += (size_t)more;
@@ -27,7 +27,7 @@ static void list_names(const struct header *header, char *to, size_t size)
 /* copy_names - keeps the names of the columns, trimmed. 0 or -1 (memory). */
 static int copy_names(struct header *header, const struct span *fields, int count)
 {
-	size_t size = 0;
+	size_t size = 1;
 	for (int i = 0; i < count; i++)
 		size += fields[i].length + 1;
 	header->names = malloc(size);

@@ -28,7 +28,7 @@ static struct record line_to(char *at, char *end_of_line, bool has_line_end)
 {
 	size_t length = (size_t)(end_of_line - at);
 	struct record record = {.consumed = length + has_line_end};
-	if (length && at[length - 1] == '\r')
+	if (length && end_of_line[-1] == '\r')
 		length--;
 	record.text = (struct span){at, length};
 	return record;

@@ -41,7 +41,7 @@ static void write_escaped(FILE *to, const char *text, size_t size)
 {
 	static const char plain[] = "\n\r\t", escaped[] = "nrt";
 	for (; size; size--, text++) {
-		const char *found = memchr(plain, *text, 3);
+		const char *found = *text ? strchr(plain, *text) : NULL;
 		if (found)
 			fprintf(to, "\\%c", escaped[found - plain]);
 		else
