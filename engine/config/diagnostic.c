@@ -104,7 +104,7 @@ static const char *find_line(const struct kk_diagnostics *diagnostics, uint32_t 
 		at = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
 		at = at ? at + 1 : NULL;
 	}
-	if (!at || !line)
+	if (!at || at == end || !line)
 		return NULL;
 	const char *stop = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
 	*length = (size_t)((stop ? stop : end) - at);

@@ -150,6 +150,14 @@ static void push(struct builder *builder, struct kk_node *node)
 	builder->stack[builder->depth++] = (struct frame){.node = node};
 }
 
+static bool is_quoted(struct fy_event *event)
+{
+	if (event->type != FYET_SCALAR || !event->scalar.value)
+		return false;
+	enum fy_scalar_style style = fy_token_scalar_style(event->scalar.value);
+	return style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
+}
+
 static struct kk_place event_place(struct builder *builder, struct fy_event *event)
 {
 	const struct fy_mark *mark = fy_event_start_mark(event);
@@ -158,12 +166,9 @@ static struct kk_place event_place(struct builder *builder, struct fy_event *eve
 	if (!mark)
 		return place;
 	place = (struct kk_place){(uint32_t)mark->line + 1, (uint32_t)mark->column + 1};
-	if (event->type == FYET_SCALAR && event->scalar.value) {
-		/* the library's mark of a quoted scalar stands behind the quote */
-		enum fy_scalar_style style = fy_token_scalar_style(event->scalar.value);
-		if ((style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED) && place.column > 1)
-			place.column--;
-	}
+	/* the library's mark of a quoted scalar or an alias stands behind the quote or the asterisk */
+	if (place.column > 1 && (event->type == FYET_ALIAS || is_quoted(event)))
+		place.column--;
 	builder->last = place;
 	return place;
 }

@@ -2,10 +2,11 @@
 #include "config/resolve.h"
 #include "config/module.h"
 #include "config/option.h"
+#include "graph/plan.h"
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_BYTES     (UINT64_C(1) << 40)
+#define MAX_HEAP      (UINT64_C(1) << 40)
 #define MAX_IN_FLIGHT 65536
 #define ALL_NEEDS     ((uint32_t)(KK_NEED_NETWORK | KK_NEED_READ | KK_NEED_WRITE | KK_NEED_EXEC))
 
@@ -185,8 +186,10 @@ static const char *wrong_demand(const struct kk_demand *demand)
 {
 	if (demand->struct_size != sizeof(*demand))
 		return "changed the size of struct kk_demand";
-	if (demand->largest > MAX_BYTES || demand->heap > MAX_BYTES)
-		return "asks for more than 1 TiB";
+	if (demand->largest > KK_PLAN_MAX_LARGEST)
+		return "makes payloads of 4 GiB or more";
+	if (demand->heap > MAX_HEAP)
+		return "asks for more than 1 TiB of memory";
 	if (!demand->in_flight || demand->in_flight > MAX_IN_FLIGHT)
 		return "holds no item or more than 65536";
 	if (demand->needs & ~ALL_NEEDS)

@@ -68,7 +68,7 @@ static uint64_t largest_region(const struct kk_plan *plan, const struct kk_plan_
 {
 	uint64_t useful = ((uint64_t)plan->groups + stage->in_flight) * (stage->largest + KIB);
 
-	return round_up(least(useful, plan->memory));
+	return round_up(least(least(useful, plan->memory), KK_PLAN_MAX_REGION_BYTES));
 }
 
 /* What a worker holds at once, and a few that wait for the next stage; in KiB, so that products stay small. */
@@ -84,6 +84,7 @@ static void set_region(const struct kk_plan *plan, struct kk_plan_stage *stage, 
 
 	stage->region_bytes = region < low ? low : region;
 	uint64_t blocks = least((uint64_t)plan->groups + stage->in_flight + 16, stage->region_bytes / 64);
+	blocks = least(blocks, KK_PLAN_MAX_BLOCKS / stage->workers);
 	stage->blocks = (uint32_t)(blocks < MIN_BLOCKS ? MIN_BLOCKS : blocks);
 	stage->big_bytes = round_up(stage->largest + BIG_HEADROOM);
 }

@@ -9,7 +9,7 @@
 #define MAX_HEADERS      (UINT64_C(1) << 22)
 #define MIN_RECORD_BYTES 64
 #define MAX_RECORD_BYTES (UINT32_C(1) << 20)
-#define MAX_SEGMENT      (UINT64_C(1) << 48) /* no sum of sizes overflows below this */
+#define MAX_HEAP         (UINT64_C(1) << 48) /* no sum over all workers overflows below this */
 
 const char *kk_plan_text(const struct kk_plan *plan, uint32_t offset)
 {
@@ -50,8 +50,9 @@ static bool stage_ok(const struct kk_plan *plan, const struct kk_plan_stage *sta
 		return false;
 	if (!stage->workers || !stage->in_flight || stage->asynchronous > 1)
 		return false;
-	if (stage->region_bytes % 64 || stage->region_bytes > MAX_SEGMENT || stage->big_bytes % 64 ||
-	    stage->big_bytes > MAX_SEGMENT || stage->heap > MAX_SEGMENT)
+	if (stage->region_bytes % 64 || stage->region_bytes > KK_PLAN_MAX_REGION_BYTES || stage->big_bytes % 64 ||
+	    stage->big_bytes > UINT32_MAX || stage->heap > MAX_HEAP || stage->largest > KK_PLAN_MAX_LARGEST ||
+	    (uint64_t)stage->blocks * stage->workers > KK_PLAN_MAX_BLOCKS)
 		return false;
 	return !stage->largest || (stage->region_bytes && stage->blocks && stage->big_bytes >= stage->largest);
 }

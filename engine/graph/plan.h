@@ -19,6 +19,11 @@
 #define KK_PLAN_MAX_ROLES  500
 #define KK_PLAN_MAX_SHARED 32
 
+/* What an arena can be. A payload's size has 32 bits, and the big extent has some room beside the largest payload. */
+#define KK_PLAN_MAX_LARGEST      ((UINT64_C(1) << 32) - (UINT64_C(1) << 16))
+#define KK_PLAN_MAX_REGION_BYTES ((UINT64_C(1) << 40) - (UINT64_C(1) << 16))
+#define KK_PLAN_MAX_BLOCKS       ((UINT64_C(1) << 24) - 2) /* of all regions together */
+
 /* One stage. stage[0] is the source, the others follow in an order in which every stage stands behind all it
  * reads from. The recorder, which writes down failures, is not a stage of the config: its role is the last one. */
 struct kk_plan_stage {

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs that only tell something: list, help, version, and what happens to a wrong command line. */
+#include "harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KAKEHI KAKEHI_BUILD_DIR "/kakehi"
+
+static struct harness_result kakehi(const char *one, const char *two, const char *env)
+{
+	const char *const argv[] = {KAKEHI, one, two, NULL};
+	const char *const variables[] = {"KAKEHI_STAGES=" PROBE_DIR, env, NULL};
+
+	return harness_exec(argv, &(struct harness_options){.env = variables});
+}
+
+static void test_usage(void **state)
+{
+	static const char *const asked[] = {"--help", "-h", "help"};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct harness_result result = kakehi(asked[i], NULL, NULL);
+		assert_int_equal(result.exit_code, 0);
+		assert_string_equal(result.err, "");
+		assert_int_equal(strncmp(result.out, "usage: kakehi VERB", 18), 0);
+	}
+	struct harness_result none = kakehi(NULL, NULL, NULL);
+	assert_int_equal(none.exit_code, 2);
+	assert_string_equal(none.out, "");
+	assert_int_equal(strncmp(none.err, "usage: ", 7), 0);
+}
+
+static void test_help_of_each_verb(void **state)
+{
+	static const char *const verbs[] = {"run", "validate", "list", "help", "version"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		struct harness_result flag = kakehi(verbs[i], "--help", NULL), verb = kakehi("help", verbs[i], NULL);
+		char *start = harness_text("usage: kakehi %s", verbs[i]);
+		assert_int_equal(flag.exit_code, 0);
+		assert_int_equal(verb.exit_code, 0);
+		assert_string_equal(flag.out, verb.out);
+		assert_int_equal(strncmp(flag.out, start, strlen(start)), 0);
+	}
+}
+
+static void test_unknown_verb(void **state)
+{
+	struct harness_result result = kakehi("vaildate", NULL, NULL);
+
+	(void)state;
+	assert_int_equal(result.exit_code, 2);
+	assert_non_null(strstr(result.err, "there is no verb \"vaildate\""));
+	assert_non_null(strstr(result.err, "did you mean \"validate\"?"));
+	assert_null(strstr(kakehi("qqqqqqqq", NULL, NULL).err, "did you mean"));
+}
+
+static void test_version(void **state)
+{
+	(void)state;
+	struct harness_result verb = kakehi("version", NULL, NULL), flag = kakehi("--version", NULL, NULL);
+	assert_int_equal(verb.exit_code, 0);
+	assert_int_equal(strncmp(verb.out, "kakehi 0.", 9), 0);
+	assert_string_equal(verb.out, flag.out);
+	assert_int_equal(kakehi("version", "please", NULL).exit_code, 2);
+}
+
+static void test_list(void **state)
+{
+	struct harness_result result = kakehi("list", NULL, NULL);
+	static const char *const lines[] = {"\ngenerate  source     ", "\npass      transform  ",
+	                                    "\nprobe     transform  ", "discard   sink       "};
+
+	(void)state;
+	assert_int_equal(result.exit_code, 0);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		if (!strstr(result.out, lines[i]))
+			fail_msg("no line \"%s\" in\n%s", lines[i], result.out);
+	}
+	/* what cannot be used is said, and does not hide the rest */
+	assert_non_null(strstr(result.err, "foreign.so: built for stage ABI 1001"));
+	assert_non_null(strstr(result.err, "hollow.so: no stage"));
+}
+
+static void test_help_of_a_stage(void **state)
+{
+	static const char expected[] = "probe (transform)\n"
+	                               "  Misbehaves when it is asked what it needs,\n"
+	                               "  for the tests of the command line and of the\n"
+	                               "  configuration.\n"
+	                               "\n"
+	                               "Options, under `with:`\n"
+	                               "\n"
+	                               "  act: well | refuse | crash | hang | leave | print | absurd; default well\n"
+	                               "      What to do.\n"
+	                               "\n"
+	                               "  number: integer, -5 to 5 items; default none\n"
+	                               "      A number.\n"
+	                               "\n"
+	                               "  ratio: number, 0 to 1; default 0.5\n"
+	                               "      A share.\n"
+	                               "\n"
+	                               "  largest: size; default 64KiB\n"
+	                               "      Bytes of a payload.\n"
+	                               "\n"
+	                               "  wait: duration, 0 to 1m; default 1s\n"
+	                               "      A time.\n"
+	                               "\n"
+	                               "  word: text; default none\n"
+	                               "      A text.\n"
+	                               "\n"
+	                               "  token: text; default none; secret\n"
+	                               "      A secret.\n"
+	                               "\n"
+	                               "  list: list of texts; default [a, b c]\n"
+	                               "      Some texts.\n"
+	                               "\n"
+	                               "  flag: true or false; default true\n"
+	                               "      Yes or no.\n";
+	struct harness_result result = kakehi("help", "probe", "COLUMNS=48");
+
+	(void)state;
+	assert_int_equal(result.exit_code, 0);
+	assert_string_equal(result.out, expected);
+	assert_string_equal(kakehi("help", PROBE_DIR "/probe.so", "COLUMNS=48").out, expected);
+}
+
+static void test_help_of_no_stage(void **state)
+{
+	struct harness_result result = kakehi("help", "porbe", NULL);
+
+	(void)state;
+	assert_int_equal(result.exit_code, 2);
+	assert_non_null(strstr(result.err, "did you mean \"probe\"?"));
+}
+
+/* Output that could not be written is not success. */
+static void test_full_disk(void **state)
+{
+	const char *const argv[] = {"/bin/sh", "-c", "exec \"$0\" version >/dev/full", KAKEHI, NULL};
+
+	(void)state;
+	assert_int_equal(harness_exec(argv, NULL).exit_code, 74);
+}
+
+/* Somebody who sets the workers' variable by hand gets an error, not a crash. */
+static void test_worker_variable(void **state)
+{
+	static const char *const values[] = {"KAKEHI_WORKER=", "KAKEHI_WORKER=x", "KAKEHI_WORKER=-1",
+	                                     "KAKEHI_WORKER=99"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		struct harness_result result = kakehi("version", NULL, values[i]);
+		assert_int_equal(result.signal, 0);
+		assert_int_not_equal(result.exit_code, 0);
+	}
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_usage),
+    cmocka_unit_test(test_help_of_each_verb),
+    cmocka_unit_test(test_unknown_verb),
+    cmocka_unit_test(test_version),
+    cmocka_unit_test(test_list),
+    cmocka_unit_test(test_help_of_a_stage),
+    cmocka_unit_test(test_help_of_no_stage),
+    cmocka_unit_test(test_full_disk),
+    cmocka_unit_test(test_worker_variable),
+};
+HARNESS_MAIN(tests)
