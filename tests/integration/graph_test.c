@@ -9,7 +9,7 @@ static void test_generate_to_discard(void **state)
 	struct run run;
 
 	(void)state;
-	pipeline_config("pipeline: plain\nmemory: 16MiB\n"
+	pipeline_config("pipeline: plain\nmemory: 32MiB\n"
 	                "source: { use: generate, with: { count: 10000, size: 100 } }\n"
 	                "stages:\n"
 	                "  - { name: a, use: pass, workers: 3 }\n"
@@ -23,7 +23,7 @@ static void test_no_items(void **state)
 	struct run run;
 
 	(void)state;
-	pipeline_config("pipeline: none\nmemory: 16MiB\n"
+	pipeline_config("pipeline: none\nmemory: 32MiB\n"
 	                "source: { use: generate, with: { count: 0 } }\n"
 	                "stages: [ { name: end, use: discard } ]\n");
 	run = pipeline_run();
@@ -39,7 +39,7 @@ static void test_branches_both_get_every_item(void **state)
 	for (int i = 0; i < 20; i++)
 		harness_write_text(harness_path("words/%d.txt", i), "word %d", i);
 	pipeline_config("pipeline: branches\nmemory: 64MiB\n"
-	                "source: { name: words, use: files, with: { paths: words } }\n"
+	                "source: { name: words, use: files, with: { paths: words, max_bytes: 1MiB } }\n"
 	                "stages:\n"
 	                "  - { name: first, use: template, from: words, with: { prefix: \"1 \" } }\n"
 	                "  - { name: one, use: upload, with: { to: \"one/{name}\" } }\n"
@@ -58,7 +58,7 @@ static void test_shared_objects_are_printed(void **state)
 	struct run run;
 
 	(void)state;
-	pipeline_config("pipeline: shared\nmemory: 16MiB\n"
+	pipeline_config("pipeline: shared\nmemory: 32MiB\n"
 	                "shared:\n"
 	                "  seen: { type: value, of: int64 }\n"
 	                "source: { use: generate, with: { count: 1000 } }\n"
@@ -76,7 +76,7 @@ static void test_invalid_config_is_78(void **state)
 	struct harness_result result;
 
 	(void)state;
-	pipeline_config("pipeline: wrong\nmemory: 16MiB\n"
+	pipeline_config("pipeline: wrong\nmemory: 32MiB\n"
 	                "source: { use: generate, with: { count: 10 } }\n"
 	                "stages:\n"
 	                "  - { name: end, use: discard, wokers: 2 }\n");

@@ -26,7 +26,7 @@ static void test_supervisor_is_killed(void **state)
 	(void)state;
 	killing_reference(origin);
 	origin_urls(origin, 1000, "photo/%u");
-	pipeline_photos("128MiB", "out/{name}.jpg");
+	pipeline_photos("64MiB", "out/{name}.jpg");
 	program = pipeline_start(60000);
 	pipeline_wait_outputs(program, out, 50);
 	kill(harness_pid(program), SIGKILL);

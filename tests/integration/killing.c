@@ -15,7 +15,7 @@ void killing_reference(struct harness_server *origin)
 	struct run run;
 
 	origin_urls(origin, photo_count(), "photo/%u");
-	pipeline_photos("128MiB", "ref/{name}.jpg");
+	pipeline_photos("64MiB", "ref/{name}.jpg");
 	run = pipeline_run();
 	pipeline_expect(&run, 0, photo_count(), 0);
 }
@@ -102,7 +102,7 @@ void killing_run(unsigned photos, unsigned kills, unsigned heirs)
 
 	killing_reference(origin);
 	origin_urls(origin, photos, "photo/%u");
-	pipeline_photos("128MiB", "out/{name}.jpg");
+	pipeline_photos("64MiB", "out/{name}.jpg");
 	srandom(1);
 	program = pipeline_start(RUN_LIMIT_MS);
 	for (unsigned i = 0; i < kills && harness_running(program); i++) {

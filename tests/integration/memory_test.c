@@ -64,7 +64,7 @@ static void test_too_much_is_refused_before_the_start(void **state)
 	struct run run;
 
 	(void)state;
-	pipeline_config("pipeline: vast\nmemory: 900TiB\n"
+	pipeline_config("pipeline: vast\nmemory: 1TiB\n"
 	                "source: { use: generate, with: { count: 10, size: 100 } }\n"
 	                "stages: [ { name: end, use: discard } ]\n");
 	run = pipeline_run();

@@ -28,7 +28,7 @@ static void test_to_a_directory(void **state)
 
 	(void)state;
 	origin_urls(origin, COUNT, "photo/%u");
-	pipeline_photos("128MiB", "out/{name}.jpg");
+	pipeline_photos("64MiB", "out/{name}.jpg");
 	run = pipeline_run();
 	pipeline_expect(&run, 0, COUNT, 0);
 	assert_int_equal(run.deaths, 0);
@@ -45,11 +45,11 @@ static void test_to_the_origin_by_put(void **state)
 
 	(void)state;
 	origin_urls(origin, COUNT, "photo/%u");
-	pipeline_photos("128MiB", harness_text("http://127.0.0.1:%u/put/{name}.jpg", harness_server_port(origin)));
+	pipeline_photos("96MiB", harness_text("http://127.0.0.1:%u/put/{name}.jpg", harness_server_port(origin)));
 	run = pipeline_run();
 	pipeline_expect(&run, 0, COUNT, 0);
 	expect_jpegs(harness_path("put"), COUNT);
-	pipeline_photos("128MiB", "out/{name}.jpg");
+	pipeline_photos("64MiB", "out/{name}.jpg");
 	run = pipeline_run();
 	pipeline_expect(&run, 0, COUNT, 0);
 	if (!harness_same_files(harness_path("put"), harness_path("out"), why, sizeof(why)))
@@ -70,7 +70,7 @@ static void test_nginx_get_and_put(void **state)
 		list = harness_text("%shttp://127.0.0.1:%u/photos/%s.jpg\n", list, nginx_port(nginx), photos[i]);
 	list = harness_text("%shttp://127.0.0.1:%u/photos/None.jpg\n", list, nginx_port(nginx));
 	harness_write_text(harness_path("urls.txt"), "%s", list);
-	pipeline_photos("128MiB", harness_text("http://127.0.0.1:%u/put/small/{name}.jpg", nginx_port(nginx)));
+	pipeline_photos("96MiB", harness_text("http://127.0.0.1:%u/put/small/{name}.jpg", nginx_port(nginx)));
 	run = pipeline_run();
 	pipeline_expect(&run, 1, count, 1);
 	assert_int_equal(harness_count_files(harness_path("put/small")), count);
@@ -103,7 +103,7 @@ static void test_failures_are_named(void **state)
 	for (size_t i = 0; i < count; i++)
 		list = harness_text("%shttp://127.0.0.1:%u/%s\n", list, harness_server_port(origin), cases[i].path);
 	harness_write_text(harness_path("urls.txt"), "%s", list);
-	pipeline_photos("128MiB", "out/{name}.jpg");
+	pipeline_photos("64MiB", "out/{name}.jpg");
 	run = pipeline_run();
 	pipeline_expect(&run, 1, 1, count);
 	assert_int_equal(harness_count_files(harness_path("out")), 1);

@@ -20,6 +20,8 @@ struct run {
 /* pipeline_config - writes the config `pipeline.yaml`, replacing one that was there. */
 void pipeline_config(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* pipeline_add - puts more lines behind it. */
+void pipeline_add(const char *lines);
 /* pipeline_photos - the config of the main job: urls.txt through fetch (2 workers), thumb (2) and store (2) to `to`. */
 void pipeline_photos(const char *memory, const char *to);
 
@@ -38,6 +40,8 @@ void pipeline_expect(const struct run *run, int exit_code, unsigned long done, u
 size_t pipeline_workers(struct harness_program *program, const char *stage, pid_t *to, size_t max);
 /* pipeline_wait_workers - waits until all `count` workers of a stage are there. */
 void pipeline_wait_workers(struct harness_program *program, const char *stage, size_t count);
+/* pipeline_wait_no_workers - waits until none of a stage is there any more. */
+void pipeline_wait_no_workers(struct harness_program *program, const char *stage);
 /* pipeline_wait_outputs - waits until `dir` holds `count` files or the program has ended. */
 void pipeline_wait_outputs(struct harness_program *program, const char *dir, size_t count);
 

@@ -28,7 +28,7 @@ static void test_crash_is_dead_lettered(void **state)
 	(void)state;
 	pipeline_expect(&run, 1, COUNT - 4, 4);
 	assert_int_equal(pipeline_errors("class", "crashed"), 4);
-	assert_int_equal(pipeline_errors("text", "SIGSEGV"), 4);
+	assert_int_equal(pipeline_errors("error", "SIGSEGV"), 4);
 }
 
 static void test_hang_is_dead_lettered(void **state)
@@ -46,7 +46,7 @@ static void test_exit_is_dead_lettered(void **state)
 
 	(void)state;
 	pipeline_expect(&run, 1, COUNT - 2, 2);
-	assert_int_equal(pipeline_errors("text", "exit 3"), 2);
+	assert_int_equal(pipeline_errors("error", "exit 3"), 2);
 }
 
 static void test_poke_into_the_source_dies(void **state)

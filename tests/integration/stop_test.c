@@ -13,15 +13,14 @@ static void expect_drained(int signal)
 	struct run run;
 
 	origin_urls(origin, 2000, "photo/%u");
-	pipeline_photos("128MiB", "out/{name}.jpg");
-	program = pipeline_start(30000);
+	pipeline_photos("64MiB", "out/{name}.jpg");
+	pipeline_add("groups: 32\nshutdown_timeout: 100s\n"); /* few under way, and time for them on a busy machine */
+	program = pipeline_start(120000);
 	pipeline_wait_outputs(program, harness_path("out"), 10);
 	kill(harness_pid(program), signal);
 	run = pipeline_end(program);
-	assert_int_equal(run.signal, signal);
-	assert_true(run.done >= 10 && run.done < 2000);
-	assert_int_equal(run.failed, 0);
-	assert_int_equal(run.left, 0);
+	if (run.signal != signal || run.done < 10 || run.done == 2000 || run.failed > 0 || run.left > 0)
+		fail_msg("exit %d, signal %d, %s\n%s", run.exit_code, run.signal, run.end, run.err);
 	assert_int_equal(harness_count_files(harness_path("out")), run.done);
 	harness_server_stop(origin);
 }
@@ -47,10 +46,12 @@ static void test_interrupt_twice_leaves_at_once(void **state)
 
 	(void)state;
 	origin_urls(origin, 20, "drip?ms=100&n=%u");
-	pipeline_photos("128MiB", "out/{name}.jpg");
+	pipeline_photos("64MiB", "out/{name}.jpg");
+	pipeline_add("groups: 4\n"); /* the source cannot end before the signal */
 	program = pipeline_start(30000);
 	pipeline_wait_workers(program, "fetch", 2);
 	kill(harness_pid(program), SIGINT);
+	pipeline_wait_no_workers(program, "source"); /* two signals at once would count as one */
 	second = harness_now_ms();
 	kill(harness_pid(program), SIGINT);
 	run = pipeline_end(program);
