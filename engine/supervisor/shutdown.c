@@ -7,17 +7,18 @@ bool kk_shutdown_signal(struct kk_shutdown *shutdown, int signal, uint64_t now_n
 	if (shutdown->rung == KK_SHUTDOWN_KILLING)
 		return false;
 	if (shutdown->rung == KK_SHUTDOWN_DRAINING)
-		return kk_shutdown_fail(shutdown);
+		return now_ns - shutdown->since_ns >= KK_SHUTDOWN_SAME_NS && kk_shutdown_fail(shutdown);
 	/* A terminal that went away asks for the same as SIGTERM. */
 	shutdown->signal = signal == SIGINT ? SIGINT : SIGTERM;
-	shutdown->until_ns = now_ns + shutdown->timeout_ns;
+	shutdown->since_ns = now_ns;
 	shutdown->rung = KK_SHUTDOWN_DRAINING;
 	return true;
 }
 
 bool kk_shutdown_tick(struct kk_shutdown *shutdown, uint64_t now_ns)
 {
-	return shutdown->rung == KK_SHUTDOWN_DRAINING && now_ns >= shutdown->until_ns && kk_shutdown_fail(shutdown);
+	return shutdown->rung == KK_SHUTDOWN_DRAINING && now_ns - shutdown->since_ns >= shutdown->timeout_ns &&
+	       kk_shutdown_fail(shutdown);
 }
 
 bool kk_shutdown_fail(struct kk_shutdown *shutdown)

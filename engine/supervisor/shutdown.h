@@ -5,6 +5,7 @@
  *      |                                                                     ^
  *      +---------------------------- internal error -------------------------+
  *
+ * A signal right behind the first one is the same request: timeout(1) sends its signal to us and then to our group.
  * DRAINING: the source stops, everything under way is finished. KILLING: SIGKILL for all; whatever was in hand is left.
  */
 #ifndef ENGINE_SUPERVISOR_SHUTDOWN_H
@@ -15,10 +16,12 @@
 
 enum kk_shutdown_rung { KK_SHUTDOWN_RUNNING = 0, KK_SHUTDOWN_DRAINING, KK_SHUTDOWN_KILLING };
 
+#define KK_SHUTDOWN_SAME_NS 100000000ull
+
 /* Zero-initialise it and set timeout_ns. */
 struct kk_shutdown {
 	enum kk_shutdown_rung rung;
-	uint64_t timeout_ns, until_ns;
+	uint64_t timeout_ns, since_ns;
 	int signal; /* to re-raise at the end: the first one, or 0 */
 };
 

@@ -28,7 +28,7 @@ enum fake_act {
 	FAKE_SLOW = 't',         /* an item that never ends                                                       */
 	FAKE_STUBBORN = 'T',     /* the same, and it ignores SIGTERM                                              */
 	FAKE_ASK_STOP = 'i',     /* sends its parent SIGINT, waits for the stop and drains                        */
-	FAKE_ASK_TWICE = 'I',    /* sends SIGINT, waits for the stop, sends another, waits for ever               */
+	FAKE_ASK_TWICE = 'I',    /* sends SIGINT, waits for the stop, sends SIGINT again and again               */
 };
 
 struct fake_role {

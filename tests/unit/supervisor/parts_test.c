@@ -81,10 +81,11 @@ static void test_ladder(void **state)
 	assert_int_equal(once.signal, SIGTERM);
 
 	assert_true(kk_shutdown_signal(&twice, SIGINT, 0));
-	assert_true(kk_shutdown_signal(&twice, SIGTERM, 0));
+	assert_false(kk_shutdown_signal(&twice, SIGINT, S / 100));
+	assert_true(kk_shutdown_signal(&twice, SIGTERM, S / 10));
 	assert_int_equal(twice.rung, KK_SHUTDOWN_KILLING);
 	assert_int_equal(twice.signal, SIGINT);
-	assert_false(kk_shutdown_signal(&twice, SIGINT, 0));
+	assert_false(kk_shutdown_signal(&twice, SIGINT, S));
 
 	assert_true(kk_shutdown_fail(&fails));
 	assert_false(kk_shutdown_fail(&fails));
