@@ -307,14 +307,14 @@ static bool one_death(int operation, long steps, bool rival)
 
 /* Sanitizers make ten instructions of one, and processes slow to start: a sample has to do there. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MOST_DEATHS 60
+#define MOST_DEATHS 30
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define MOST_DEATHS 60
+#define MOST_DEATHS 30
 #endif
 #endif
 #ifndef MOST_DEATHS
-#define MOST_DEATHS 1000
+#define MOST_DEATHS 150
 #endif
 
 static void kill_everywhere(int operation, bool rival)
