@@ -40,7 +40,6 @@ static const struct reply {
     {"/robots/us", OK "X-Robots-Tag: KAKEHI: noimageai\r\nContent-Length: 1\r\n\r\nx", false},
     {"/robots/second", OK "X-Robots-Tag: max-snippet: 1, NoIndex\r\nContent-Length: 1\r\n\r\nx", false},
     {"/type", OK "Content-Type: image/png\r\nContent-Length: 1\r\n\r\nx", false},
-    {"/stall", "", true},
 };
 
 struct request {
@@ -192,12 +191,32 @@ static void strict(struct request *request)
 	send_all(request->fd, right ? yes : no, right ? sizeof(yes) - 1 : sizeof(no) - 1);
 }
 
+/* HEAD finds nothing, PUT is welcome. */
+static void fresh(struct request *request)
+{
+	static const char none[] = "HTTP/1.1 404 None\r\nContent-Length: 9\r\n\r\n";
+	static const char created[] = "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
+
+	read_body(request);
+	if (strcmp(request->method, "HEAD") == 0)
+		send_all(request->fd, none, sizeof(none) - 1);
+	else
+		send_all(request->fd, created, sizeof(created) - 1);
+}
+
+static void stall(struct request *request)
+{
+	hold(request->fd);
+}
+
 static const struct {
 	const char *path;
 	void (*answer)(struct request *request);
 } specials[] = {
-    {"/echo", echo},           {"/endless-head", endless_head}, {"/elsewhere", elsewhere},
-    {"/questions", questions}, {"/reluctant", reluctant},       {"/strict", strict},
+    {"/echo", echo},           {"/endless-head", endless_head},
+    {"/elsewhere", elsewhere}, {"/questions", questions},
+    {"/reluctant", reluctant}, {"/strict", strict},
+    {"/fresh", fresh},         {"/stall", stall},
 };
 
 static void answer(struct request *request)

@@ -1,8 +1,221 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The stage `upload` to HTTP servers (PUT). */
 #include "net.h"
-static void test_x(void **state)
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char png[] = "\x89PNG\r\n\x1a\n and so on";
+
+static struct stage_host *stage(const char *base, const char *path)
 {
-	(void)state;
+	struct stage_host *host = net_stage("upload");
+
+	stage_host_set(host, "to", harness_text("%s%s", base, path));
+	stage_host_set(host, "retry_delay", "10ms");
+	return host;
 }
-static const struct CMUnitTest tests[] = {cmocka_unit_test(test_x)};
+
+static void settle(struct stage_host *host)
+{
+	if (stage_host_settle(host, 20000) != 0)
+		fail_msg("%s", host->why);
+}
+
+static void test_put(void **state)
+{
+	const char *kept = harness_path("kept");
+	struct stage_item *item[100];
+	struct stage_host *host;
+	char base[64], *data = malloc(200000);
+	struct harness_server *server;
+
+	(void)state;
+	assert_non_null(data);
+	memset(data, 'x', 200000);
+	harness_make_dir(kept);
+	server = net_origin(base, kept);
+	host = stage(base, "/put/{name}.jpg");
+	net_start(host);
+	assert_int_equal(host->demand.needs, KK_NEED_NETWORK);
+	assert_int_equal(host->demand.in_flight, 32);
+	assert_int_equal(host->demand.largest, 0);
+	for (unsigned i = 0; i < 100; i++)
+		item[i] = stage_host_put(host, harness_text("%u.x", i), data, 2000 * i);
+	settle(host);
+	for (unsigned i = 0; i < 100; i++) {
+		size_t size;
+
+		net_expect_pass(item[i]);
+		harness_read(harness_text("%s/%u.jpg", kept, i), &size);
+		assert_int_equal(size, 2000 * i);
+	}
+	/* Once more: 204 is as good as 201. */
+	item[0] = stage_host_put(host, "1.x", data, 10);
+	settle(host);
+	net_expect_pass(item[0]);
+	net_end(host);
+	assert_int_equal(harness_count_files(kept), 100);
+	assert_in_range(net_stat(base, "\"connections\":"), 2, 34);
+	harness_server_stop(server);
+	free(data);
+}
+
+static void test_what_is_sent(void **state)
+{
+	char base[64];
+	struct harness_server *server = net_raw(base);
+	struct stage_host *host = stage(base, "/strict/{name}.png");
+	struct stage_item *by_magic, *by_field;
+
+	(void)state;
+	stage_host_set(host, "headers", "X-Extra: 1");
+	net_start(host);
+	by_magic = stage_host_put(host, "a b?#%.jpeg", png, sizeof(png));
+	by_field = stage_host_item(host, "a b?#%.jpeg", "data", 4);
+	stage_host_add_field(by_field, "content_type", "image/png");
+	stage_host_give(host, by_field);
+	settle(host);
+	net_expect_pass(by_magic);
+	net_expect_pass(by_field);
+	by_field = stage_host_item(host, "a b?#%.jpeg", png, sizeof(png));
+	stage_host_add_field(by_field, "content_type", "image/jpeg\r\nX-Evil: 1");
+	stage_host_give(host, by_field);
+	settle(host);
+	net_expect_pass(by_field);
+	net_end(host);
+	harness_server_stop(server);
+}
+
+static void test_retries(void **state)
+{
+	char base[64], *data = malloc(500000);
+	struct harness_server *server = net_raw(base);
+	struct stage_host *host = stage(base, "/reluctant/{name}");
+	struct stage_item *item;
+
+	(void)state;
+	assert_non_null(data);
+	memset(data, 'x', 500000);
+	net_start(host);
+	item = stage_host_put(host, "x", data, 500000);
+	settle(host);
+	net_expect_pass(item);
+	net_end(host);
+	harness_server_stop(server);
+	free(data);
+}
+
+static void test_existing(void **state)
+{
+	const char *kept = harness_path("kept"), *path = harness_path("kept/x");
+	char base[64];
+	struct harness_server *server;
+	struct stage_host *host;
+	struct stage_item *item;
+
+	(void)state;
+	harness_make_dir(kept);
+	harness_write_text(path, "old");
+	server = net_origin(base, kept);
+	/* What is stored by /put is not served by it; a HEAD for a file that the origin has: 200. */
+	host = stage(base, "/zeros/{name}");
+	stage_host_set(host, "existing", "skip");
+	net_start(host);
+	item = stage_host_put(host, "x", "new", 3);
+	settle(host);
+	assert_int_equal(item->verdict, KK_SKIP);
+	net_end(host);
+	host = stage(base, "/zeros/{name}");
+	stage_host_set(host, "existing", "error");
+	net_start(host);
+	item = stage_host_put(host, "x", "new", 3);
+	settle(host);
+	net_expect_fail(item, KK_FAIL_IO, "exists already");
+	net_end(host);
+	harness_server_stop(server);
+}
+
+/* Asked with HEAD first, and then put because it is not there. */
+static void test_existing_is_not_there(void **state)
+{
+	char base[64];
+	struct harness_server *server = net_raw(base);
+	struct stage_host *host = stage(base, "/fresh/{name}");
+	struct stage_item *item;
+
+	(void)state;
+	stage_host_set(host, "existing", "skip");
+	net_start(host);
+	item = stage_host_put(host, "x", "new", 3);
+	settle(host);
+	net_expect_pass(item);
+	net_end(host);
+	harness_server_stop(server);
+}
+
+static void test_refusals(void **state)
+{
+	static const struct {
+		const char *path;
+		enum kk_fail_class why;
+	} rows[] = {
+	    {"/none/{name}", KK_FAIL_HTTP_4XX},
+	    {"/garbage?{name}", KK_FAIL_HTTP_4XX},
+	    {"/elsewhere/{name}", KK_FAIL_REDIRECTS},
+	};
+	char base[64];
+	struct harness_server *server = net_raw(base);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct stage_host *host = stage(base, rows[i].path);
+		struct stage_item *item;
+
+		net_start(host);
+		item = stage_host_put(host, "x", "data", 4);
+		settle(host);
+		net_expect_fail(item, rows[i].why, "status");
+		net_end(host);
+	}
+	harness_server_stop(server);
+}
+
+static void test_no_payload(void **state)
+{
+	struct stage_host *host = stage("http://127.0.0.1:9", "/{name}");
+
+	(void)state;
+	net_start(host);
+	net_expect_fail(stage_host_put(host, "x", NULL, 0), KK_FAIL_OTHER, "no payload");
+	net_end(host);
+}
+
+static void test_time_and_no_server(void **state)
+{
+	char base[64];
+	struct harness_server *server = net_raw(base);
+	struct stage_host *host = stage(base, "/stall/{name}");
+	struct stage_item *item;
+
+	(void)state;
+	stage_host_set(host, "timeout", "300ms");
+	stage_host_set(host, "retries", "1");
+	net_start(host);
+	item = stage_host_put(host, "x", "data", 4);
+	settle(host);
+	net_expect_fail(item, KK_FAIL_TIMEOUT, "300 ms");
+	harness_server_stop(server);
+	item = stage_host_put(host, "x", "data", 4);
+	settle(host);
+	net_expect_fail(item, KK_FAIL_CONNECT, "no connection");
+	net_end(host);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_put),        cmocka_unit_test(test_what_is_sent),          cmocka_unit_test(test_retries),
+    cmocka_unit_test(test_existing),   cmocka_unit_test(test_existing_is_not_there), cmocka_unit_test(test_refusals),
+    cmocka_unit_test(test_no_payload), cmocka_unit_test(test_time_and_no_server),
+};
 HARNESS_MAIN(tests)
