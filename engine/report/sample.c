@@ -11,8 +11,8 @@ static void sum_stage(struct kk_stage_sums *sums, const struct kk_plan_stage *st
 		kk_run_read_counters(run, stage->first_role + i, &one);
 		sums->items += one.items;
 		sums->failed += one.failed;
-		/* What it makes tells more than what it gets; a sink makes nothing. */
-		sums->bytes += stage->kind == KK_SINK ? one.bytes_in : one.bytes_out;
+		/* What it makes tells more than what it gets, but many make nothing. */
+		sums->bytes += one.bytes_out ? one.bytes_out : one.bytes_in;
 		sums->busy_ns += one.busy_ns;
 		sums->redone += one.redone;
 		sums->backstops += one.backstops;

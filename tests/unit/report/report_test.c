@@ -146,7 +146,7 @@ static struct kk_view make_view(const struct world *world)
 		world->shared->role[r].counters = (struct kk_counters){.items = 200,
 		                                                       .failed = r == 3 ? 20 : 0,
 		                                                       .bytes_in = 2000000,
-		                                                       .bytes_out = 8000000,
+		                                                       .bytes_out = r < 5 ? 8000000 : 0,
 		                                                       .busy_ns = 2000000000};
 	kk_samples_take(&view.samples, world->plan, world->run, 11000000000);
 	return view;
