@@ -29,7 +29,8 @@ static void add_dir(struct search *search, const char *path, size_t length)
 	search->dir[search->count++][length] = '\0';
 }
 
-static void add_beside_program(struct search *search)
+/* `way` leads from the program's directory to the stages, so that an installed tree can be moved. */
+static void add_from_program(struct search *search, const char *way)
 {
 	char path[PATH_MAX];
 	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
@@ -38,10 +39,9 @@ static void add_beside_program(struct search *search)
 		return;
 	path[length] = '\0';
 	char *slash = strrchr(path, '/');
-	static const char stages[] = "/stages";
-	if (!slash || (size_t)(slash - path) + sizeof(stages) > sizeof(path))
+	if (!slash || (size_t)(slash - path) + strlen(way) + 2 > sizeof(path))
 		return;
-	memcpy(slash, stages, sizeof(stages));
+	memcpy(slash + 1, way, strlen(way) + 1);
 	add_dir(search, path, strlen(path));
 }
 
@@ -58,8 +58,8 @@ static struct search *find_dirs(void)
 		add_dir(search, at, length);
 		at += length + (at[length] == ':');
 	}
-	add_beside_program(search);
-	add_dir(search, KAKEHI_STAGE_DIR, strlen(KAKEHI_STAGE_DIR));
+	add_from_program(search, "stages");
+	add_from_program(search, KAKEHI_STAGES_FROM_PROGRAM);
 	return search;
 }
 
