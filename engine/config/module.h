@@ -13,8 +13,8 @@
 /* Directories, colon separated, that are searched before the program's own. */
 #define KK_MODULE_VARIABLE "KAKEHI_STAGES"
 
-/* One stage that can be used. `path` is absolute, freed by kk_module_list_free; `stage` lives as long as the process.
- * `stage` is NULL if the file is no sound stage: then `error` says why. */
+/* One stage that can be used. `path` as it was found, freed by kk_module_list_free; `stage` lives as long as the
+ * process. `stage` is NULL if the file is no sound stage: then `error` says why. */
 struct kk_module {
 	char *path;
 	const struct kk_stage *stage;
@@ -23,8 +23,8 @@ struct kk_module {
 
 /* kk_module_find - the file of the stage called `use`: a name is looked for in $KAKEHI_STAGES, then in `stages/` beside
  * the program, then where stages are installed; a `use` with a '/' is a path. *path is absolute and the caller's to
- * free. 0, KK_ERR_MISSING (`nearest`, if not NULL, gets the name that was probably meant or
- * "", `nearest_size` bytes) or KK_ERR_INVALID. */
+ * free. 0, KK_ERR_MISSING (`nearest`, if not NULL, gets the name that was probably meant or "", `nearest_size` bytes)
+ * or KK_ERR_INVALID. */
 int kk_module_find(const char *use, char **path, char *nearest, size_t nearest_size, struct kk_error *error);
 
 /* kk_module_load - loads the file and checks that it holds a stage this program understands. *stage lives as long as

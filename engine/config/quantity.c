@@ -31,6 +31,8 @@ static const struct unit duration_units[] = {
     {"h", UINT64_C(3600000)}, {"m", UINT64_C(60000)}, {"s", UINT64_C(1000)}, {"ms", UINT64_C(1)}, {NULL, 0},
 };
 
+static const struct unit no_unit = {"", 1};
+
 /* What one kind of quantity is and how it may be written. */
 struct measure {
 	const char *what;
@@ -149,7 +151,6 @@ static int unit_error(const struct measure *measure, const char *text, const cha
 
 static int read_measure(const struct measure *measure, const char *text, uint64_t *to, struct kk_error *error)
 {
-	static const struct unit one = {"", 1};
 	uint64_t value;
 	bool overflow;
 	const char *rest = read_digits(text, &value, &overflow);
@@ -160,7 +161,7 @@ static int read_measure(const struct measure *measure, const char *text, uint64_
 	if (!rest)
 		return kk_error_set(error, KK_ERR_INVALID, "\"%.80s\" is not a %s: write it as %s", text, measure->what,
 		                    measure->examples);
-	const struct unit *unit = *rest || !(measure->bare || value == 0) ? find_unit(measure, rest) : &one;
+	const struct unit *unit = *rest || !(measure->bare || value == 0) ? find_unit(measure, rest) : &no_unit;
 	if (!unit)
 		return unit_error(measure, text, rest, error);
 	if (overflow || __builtin_mul_overflow(value, unit->factor, &value))
@@ -179,19 +180,16 @@ int kk_quantity_duration(const char *text, uint64_t *ms, struct kk_error *error)
 	return read_measure(&duration_measure, text, ms, error);
 }
 
-/* The largest unit of which the value is a whole number; the tables are sorted by no one key, so all are tried. */
+/* With the largest unit of which the value is a whole number. */
 static const char *write_measure(const struct unit *units, uint64_t value, char *to, size_t size)
 {
-	const struct unit *best = NULL;
+	const struct unit *best = &no_unit;
 
-	for (const struct unit *unit = units; unit->name; unit++) {
-		if (value % unit->factor == 0 && (!best || unit->factor > best->factor))
+	for (const struct unit *unit = units; value && unit->name; unit++) {
+		if (value % unit->factor == 0 && unit->factor >= best->factor)
 			best = unit;
 	}
-	if (value == 0 || best->factor == 1)
-		snprintf(to, size, "%" PRIu64 "%s", value, units == duration_units && value ? best->name : "");
-	else
-		snprintf(to, size, "%" PRIu64 "%s", value / best->factor, best->name);
+	snprintf(to, size, "%" PRIu64 "%s", value / best->factor, best->name);
 	return to;
 }
 

@@ -13,6 +13,7 @@
 /* One stage being resolved: the pairs of its `with:`, and where each of them stands. */
 struct resolving {
 	struct kk_config_stage *stage;
+	const struct kk_option *rows;
 	struct kk_store *store;
 	struct kk_diagnostics *diagnostics;
 	struct kk_option_pair *pairs;
@@ -40,7 +41,8 @@ static const char *stage_name(const struct kk_config_stage *stage)
 
 /* ---- the module */
 
-static bool load_module(struct resolving *resolving)
+/* The stage, or NULL after a mistake was reported. */
+static const struct kk_stage *load_module(struct resolving *resolving)
 {
 	struct kk_config_stage *stage = resolving->stage;
 	struct kk_error error = {0};
@@ -60,9 +62,11 @@ static bool load_module(struct resolving *resolving)
 		stage->stage = NULL;
 	} else {
 		stage->module = kk_store_text(resolving->store, path, strlen(path));
+		if (!stage->module)
+			fail_memory(resolving);
 	}
 	free(path);
-	return stage->module != NULL;
+	return stage->module ? stage->stage : NULL;
 }
 
 /* ---- with: */
@@ -108,7 +112,7 @@ static void add_list(struct resolving *resolving, const struct kk_node *member, 
 
 static void add_member(struct resolving *resolving, const struct kk_node *member)
 {
-	const struct kk_option *row = find_row(resolving->stage->stage->options, kk_node_key(member));
+	const struct kk_option *row = find_row(resolving->rows, kk_node_key(member));
 
 	if (kk_node_kind(member) == KK_NODE_SEQUENCE)
 		add_list(resolving, member, row);
@@ -132,10 +136,8 @@ static bool collect_pairs(struct resolving *resolving)
 	resolving->pairs = kk_store_alloc(resolving->store, room * sizeof(*resolving->pairs));
 	resolving->nodes = kk_store_alloc(resolving->store, room * sizeof(const struct kk_node *));
 	resolving->places = kk_store_alloc(resolving->store, room * sizeof(*resolving->places));
-	if (!resolving->pairs || !resolving->nodes || !resolving->places) {
-		fail_memory(resolving);
+	if (!resolving->pairs || !resolving->nodes || !resolving->places)
 		return false;
-	}
 	for (const struct kk_node *member = with ? kk_node_first(with) : NULL; member; member = kk_node_next(member))
 		add_member(resolving, member);
 	return true;
@@ -221,12 +223,15 @@ static void resolve_stage(struct kk_config_stage *stage, struct kk_store *store,
 
 	stage->demand =
 	    (struct kk_demand){.struct_size = sizeof(stage->demand), .heap = KK_RESOLVE_HEAP_BYTES, .in_flight = 1};
-	if (!stage->use.text || !load_module(&resolving) || !collect_pairs(&resolving))
+	const struct kk_stage *found = stage->use.text ? load_module(&resolving) : NULL;
+	if (!found)
 		return;
-	void *options = kk_store_alloc(store, stage->stage->options_size);
-	int mistakes = options ? kk_options_fill(stage->stage->options, options, stage->stage->options_size,
-	                                         resolving.pairs, resolving.count, store, report_option, &resolving)
-	                       : KK_ERR_MEMORY;
+	resolving.rows = found->options;
+	void *options = kk_store_alloc(store, found->options_size);
+	int mistakes = KK_ERR_MEMORY;
+	if (options && collect_pairs(&resolving))
+		mistakes = kk_options_fill(found->options, options, found->options_size, resolving.pairs,
+		                           resolving.count, store, report_option, &resolving);
 	if (mistakes < 0)
 		fail_memory(&resolving);
 	if (mistakes == 0 && !resolving.mistakes && pack_options(&resolving))
