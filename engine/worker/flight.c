@@ -191,7 +191,7 @@ static void watch_stage(struct flight *f, int fd)
 	f->stage_fd = fd >= 0 && epoll_ctl(f->epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? fd : -1;
 }
 
-static void wait(struct flight *f, uint32_t ticket)
+static void wait_for_news(struct flight *f, uint32_t ticket)
 {
 	struct worker *worker = f->worker;
 	struct epoll_event events[4];
@@ -223,7 +223,7 @@ static void fly(struct flight *f)
 			ticket = prepare_events(f);
 			prepared = true;
 		} else if (!is_over(f)) {
-			wait(f, ticket);
+			wait_for_news(f, ticket);
 			prepared = false;
 		}
 	}

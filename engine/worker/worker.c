@@ -9,6 +9,8 @@
 #include "worker/sandbox.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "timers.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -67,8 +68,7 @@ void timers_cancel(struct timers *timers, struct timer *timer)
 void timers_set(struct timers *timers, struct timer *timer, uint64_t due_ms)
 {
 	timers_cancel(timers, timer);
-	if (timers->count == timers->room)
-		abort(); /* one timer per request, room for all: a broken promise of the caller */
+	assert(timers->count < timers->room); /* one timer per request, room for all: the caller's promise */
 	timer->due_ms = due_ms;
 	timers->count++;
 	sift_up(timers, timers->count - 1, timer);
