@@ -81,6 +81,20 @@ static void set_up(void)
 	allow_only_our_loaders();
 }
 
+/* claim_code_memory - libvips compiles its inner loops as it goes. Memory for that comes from a short-lived file, of
+ * which one mapping is written and another executed; where no file can be made it would be memory that is both. So the
+ * first program is compiled now. No pixel is made of it, hence no thread started. 0 or -1. */
+static int claim_code_memory(void)
+{
+	VipsImage *blank = NULL, *reduced = NULL;
+	int result = -1;
+	if (vips_black(&blank, 64, 64, "bands", 3, NULL) == 0 && vips_reducev(blank, &reduced, 2.5, NULL) == 0)
+		result = 0;
+	g_clear_object(&reduced);
+	g_clear_object(&blank);
+	return result;
+}
+
 int picture_library_open(char *why, size_t why_size)
 {
 	keep_memory_flat();
@@ -91,8 +105,18 @@ int picture_library_open(char *why, size_t why_size)
 		return -1;
 	}
 	int result = vips_init("kakehi");
-	if (result == 0)
+	if (result == 0) {
 		set_up();
+		result = claim_code_memory();
+	}
+	if (result != 0)
+		picture_error(why, why_size);
+	return result;
+}
+
+int picture_library_rehearse(char *why, size_t why_size)
+{
+	int result = 0;
 	for (enum format format = FORMAT_NONE + 1; result == 0 && format < FORMAT_COUNT; format++)
 		if (format_row(format)->encode)
 			result = rehearse(format);

@@ -34,10 +34,14 @@ struct picture_box {
 	double background[3]; /* sRGB, 0 .. 255                                          */
 };
 
-/* picture_library_open - starts libvips: one thread, no cache, no temporary files, only the four loaders, and runs it
- * once so that nothing is left to be loaded when the sandbox closes. 0, or -1 with one line in `why`. Once per process,
- * before any other. */
+/* picture_library_open - starts libvips: no parallel work, no cache, no temporary files, only the four loaders. It has
+ * no threads yet. 0, or -1 with one line in `why`. Once per process, before any other. */
 int picture_library_open(char *why, size_t why_size);
+
+/* picture_library_rehearse - makes a small picture in every format, so that threads and tables are there before the
+ * first item, and counted in what the process has at its start. Its threads are as confined as the one that calls:
+ * behind the sandbox. 0, or -1 with one line in `why`. */
+int picture_library_rehearse(char *why, size_t why_size);
 
 /* picture_read_header - what the header says; no pixel is decoded. 0 or -1. */
 int picture_read_header(const struct picture_bytes *bytes, struct picture_header *to);

@@ -19,10 +19,10 @@
 #include <unistd.h>
 
 /* A worker's heap is declared for photos of this width, and with this much for pictures that have to be decoded as a
- * whole: progressive JPEGs of 16 Mpx, WebPs of 12, GIFs of 6. Larger ones are refused until the config gives more heap.
+ * whole: progressive JPEGs of 24 Mpx, WebPs of 18, GIFs of 9. Larger ones are refused until the config gives more heap.
  */
 #define TYPICAL_WIDTH 8192
-#define WHOLE_BYTES   (48ULL << 20)
+#define WHOLE_BYTES   (72ULL << 20)
 
 enum output { OUTPUT_JPEG = 0, OUTPUT_PNG, OUTPUT_WEBP, OUTPUT_KEEP };
 enum metadata { METADATA_STRIP = 0, METADATA_KEEP };
@@ -206,6 +206,16 @@ static int resize_prepare(struct kk_context *context)
 	return 0;
 }
 
+static int resize_open(struct kk_context *context)
+{
+	char text[200];
+	if (picture_library_rehearse(text, sizeof(text)) != 0) {
+		kk_log(context, KK_LOG_ERROR, "libvips does not work: %s", text);
+		return -1;
+	}
+	return 0;
+}
+
 static enum kk_verdict refuse_unknown(struct kk_item *item)
 {
 	const unsigned char *data = item->data;
@@ -364,6 +374,7 @@ const struct kk_stage kk_stage = {
     .options_size = sizeof(struct resize_options),
     .plan = resize_plan,
     .prepare = resize_prepare,
+    .open = resize_open,
     .process = resize_process,
     .close = resize_close,
 };
