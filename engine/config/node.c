@@ -201,10 +201,19 @@ static void expand_text(struct builder *builder, struct kk_node *node)
 	}
 }
 
-static void refuse_decoration(struct builder *builder, struct kk_place place, const void *anchor, const void *tag)
+static void refuse_decoration(struct builder *builder, struct kk_place place, struct fy_token *anchor,
+                              struct fy_token *tag)
 {
+	const struct fy_mark *mark = anchor ? fy_token_start_mark(anchor) : NULL;
+
+	/* the library's mark of an anchor stands behind the ampersand */
+	if (mark && mark->column > 0)
+		place = (struct kk_place){(uint32_t)mark->line + 1, (uint32_t)mark->column};
 	if (anchor)
 		kk_diagnostic_error(builder->diagnostics, place, NULL, "anchors (&name) are not supported in a config");
+	mark = tag ? fy_token_start_mark(tag) : NULL;
+	if (mark)
+		place = (struct kk_place){(uint32_t)mark->line + 1, (uint32_t)mark->column + 1};
 	if (tag)
 		kk_diagnostic_error(builder->diagnostics, place, NULL, "tags (!name) are not supported in a config");
 }

@@ -80,7 +80,10 @@ static const struct kk_option *find_row(const struct kk_option *rows, const char
 
 static void refuse(struct resolving *resolving, const struct kk_node *member, const char *why)
 {
-	kk_diagnostic_error(resolving->diagnostics, kk_node_place(member), NULL, "stage \"%.80s\": option \"%.80s\"%s",
+	const struct kk_option *row = find_row(resolving->rows, kk_node_key(member));
+	struct kk_hint hint = {.secret = row && (row->flags & KK_OPTION_SECRET)};
+
+	kk_diagnostic_error(resolving->diagnostics, kk_node_place(member), &hint, "stage \"%.80s\": option \"%.80s\"%s",
 	                    stage_name(resolving->stage), kk_node_key(member), why);
 	resolving->mistakes++;
 }

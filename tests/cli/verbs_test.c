@@ -89,8 +89,8 @@ static void test_list(void **state)
 static void test_help_of_a_stage(void **state)
 {
 	static const char expected[] = "probe (transform)\n"
-	                               "  Misbehaves when it is asked what it needs,\n"
-	                               "  for the tests of the command line and of the\n"
+	                               "  Misbehaves when it is asked what it needs, for\n"
+	                               "  the tests of the command line and of the\n"
 	                               "  configuration.\n"
 	                               "\n"
 	                               "Options, under `with:`\n"
