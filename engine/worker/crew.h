@@ -18,7 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { KK_FIELD_ROOM = 1024, KK_BATCH_MAX = 64 };
+enum { KK_FIELD_ROOM = 1024, KK_BATCH_MAX = 64, KK_WRITES_MAX = 16 };
 #define KK_BACKSTOP_NS INT64_C(1000000000)
 
 /* Where an item on one lane goes: ring and lane of each edge. */
@@ -79,6 +79,8 @@ struct worker {
 	bool may_wait;    /* reserve may sleep: not in submit and poll                  */
 	bool wants_room;  /* a reservation was refused since the stage was last asked   */
 	bool corrupt;     /* shared memory was found unsound: leave with KK_WORKER_CORRUPT */
+	char *writes[KK_WRITES_MAX]; /* directories the stage may write beneath                  */
+	size_t write_count;
 	int statm;        /* /proc/self/statm, opened before the sandbox closes         */
 	struct hand hand; /* for those who work on one item at a time                   */
 };

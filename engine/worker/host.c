@@ -5,6 +5,7 @@
 #include "worker/name.h"
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -196,6 +197,16 @@ static int host_dict_set(struct kk_context *context, int object, const char *key
 	return run_dict_set(worker_of(context)->run, object, key, value);
 }
 
+static int host_allow_write(struct kk_context *context, const char *directory)
+{
+	struct worker *worker = worker_of(context);
+	char *path = worker->write_count < KK_WRITES_MAX ? realpath(directory, NULL) : NULL;
+	if (!path)
+		return -1;
+	worker->writes[worker->write_count++] = path;
+	return 0;
+}
+
 const struct kk_host worker_host = {
     .struct_size = sizeof(struct kk_host),
     .abi_version = KK_STAGE_ABI,
@@ -216,4 +227,5 @@ const struct kk_host worker_host = {
     .value_add = host_value_add,
     .dict_get = host_dict_get,
     .dict_set = host_dict_set,
+    .allow_write = host_allow_write,
 };

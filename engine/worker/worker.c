@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -228,12 +227,15 @@ static void limit_heap(struct worker *worker)
 #endif
 }
 
+/* Once a role says what is missing; its heirs have the same. */
 static int close_sandbox(struct worker *worker, unsigned needs)
 {
-	char level[200];
-	int status = kk_sandbox_enter(needs, NULL, level, sizeof(level));
-	worker_log(worker, status == 0 ? KK_LOG_DEBUG : KK_LOG_ERROR, "sandbox: %s", level);
-	return status;
+	char level[400];
+	struct kk_sandbox_paths paths = {(const char *const *)worker->writes, worker->write_count};
+	int status = kk_sandbox_enter(needs, &paths, level, sizeof(level));
+	enum kk_log_level loud = worker->start.life == 1 ? KK_LOG_WARNING : KK_LOG_DEBUG;
+	worker_log(worker, status < 0 ? KK_LOG_ERROR : status > 0 ? loud : KK_LOG_DEBUG, "sandbox: %s", level);
+	return status < 0 ? -1 : 0;
 }
 
 static int open_stage(struct worker *worker)
@@ -308,6 +310,8 @@ static int play(struct worker *worker)
 
 static void free_worker(struct worker *worker)
 {
+	for (size_t i = 0; i < worker->write_count; i++)
+		free(worker->writes[i]);
 	kk_run_free(worker->run);
 	kk_store_free(worker->store);
 	free(worker->options);

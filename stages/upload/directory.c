@@ -34,6 +34,8 @@ struct directory *directory_new(struct kk_context *context, const struct directo
 		free(directory);
 		return NULL;
 	}
+	if (kk_allow_write(context, settings->root) < 0)
+		kk_log(context, KK_LOG_WARNING, "the directory %s may stay closed to writing", settings->root);
 	part_sweep(&directory->place, context->workers);
 	return directory;
 }

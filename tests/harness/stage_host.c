@@ -255,6 +255,13 @@ static long no_dict_get(struct kk_context *context, int object, const char *key,
 	return -1;
 }
 
+static int allow_any_write(struct kk_context *context, const char *directory)
+{
+	(void)context;
+	(void)directory;
+	return 0;
+}
+
 static int no_dict_set(struct kk_context *context, int object, const char *key, const char *value)
 {
 	(void)context, (void)object, (void)key, (void)value;
@@ -281,6 +288,7 @@ static const struct kk_host host_table = {
     .value_add = no_add,
     .dict_get = no_dict_get,
     .dict_set = no_dict_set,
+    .allow_write = allow_any_write,
 };
 
 /* ---- options */

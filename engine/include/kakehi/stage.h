@@ -194,6 +194,7 @@ struct kk_host {
 	int (*value_add)(struct kk_context *context, int object, size_t index, double amount, double *now);
 	long (*dict_get)(struct kk_context *context, int object, const char *key, char *to, size_t size);
 	int (*dict_set)(struct kk_context *context, int object, const char *key, const char *value);
+	int (*allow_write)(struct kk_context *context, const char *directory);
 };
 
 /* kk_reserve - room for the item's new payload, at least `size` bytes, in the stage's own arena; replaces an earlier
@@ -272,6 +273,13 @@ __attribute__((format(printf, 3, 4))) static inline void kk_log(struct kk_contex
 	va_start(args, format);
 	context->host->log(context, level, format, args);
 	va_end(args);
+}
+
+/* kk_allow_write - in `prepare` only, by a stage with KK_NEED_WRITE: it will write beneath this directory, which exists.
+ * Without it only the current directory is open for writing once the sandbox is closed. 0, or -1: too many. */
+static inline int kk_allow_write(struct kk_context *context, const char *directory)
+{
+	return context->host->allow_write(context, directory);
 }
 
 /* kk_random - the next number of this worker's own stream (reproducible from the run's seed). */
