@@ -11,9 +11,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define HEIR_NS  10000000000ull /* an heir's time to inherit; the first one has only the program to load: */
-#define FIRST_NS 60000000000ull
-#define KILL_NS  2000000000ull /* from SIGTERM to SIGKILL, past the deadline of an item                  */
+#define FIRST_NS 60000000000ull /* to start; there is nothing to inherit yet */
+#define KILL_NS  2000000000ull  /* from SIGTERM to SIGKILL, past the deadline of an item                  */
 #define MS       1000000ull
 
 static const char *const state_names[] = {
@@ -185,6 +184,7 @@ enum kk_role_news kk_role_spawn(struct kk_role *role, uint64_t now_ns)
 
 	role->life = kk_run_begin_life(role->scene->run, role->number, role->cause, role->cause_text);
 	role->since_ns = now_ns;
+	role->due_ns = now_ns + (role->life > 1 ? role->scene->heir_ns : FIRST_NS);
 	if (start_process(role, &error) == KK_OK) {
 		set_state(role, KK_LIFE_STARTING);
 		return KK_ROLE_FINE;
@@ -199,16 +199,21 @@ enum kk_role_news kk_role_spawn(struct kk_role *role, uint64_t now_ns)
 
 /* ---- life */
 
-static enum kk_role_news look_at_start(struct kk_role *role, uint64_t now_ns)
+/* The time of an heir runs while it works. One that waits for room in a ring, as any producer does, sleeps again and
+ * again, which its counters show. */
+static enum kk_role_news look_at_start(struct kk_role *role, const struct kk_counters *counters, uint64_t now_ns)
 {
 	enum kk_role_state state = kk_run_role_state(role->scene->run, role->number);
-	uint64_t time_ns = role->life > 1 ? HEIR_NS : FIRST_NS;
+	uint64_t time_ns = role->life > 1 ? role->scene->heir_ns : FIRST_NS;
 
+	if (counters->parks != role->parks)
+		role->due_ns = now_ns + time_ns;
+	role->parks = counters->parks;
 	if (state >= KK_ROLE_INHERITED) {
 		role->cause = KK_CAUSE_NONE;
 		role->cause_text[0] = '\0';
 		set_state(role, KK_LIFE_PLAYING);
-	} else if (now_ns > role->since_ns + time_ns) {
+	} else if (now_ns > role->due_ns) {
 		return KK_ROLE_CANNOT_INHERIT;
 	}
 	return KK_ROLE_FINE;
@@ -260,9 +265,9 @@ enum kk_role_news kk_role_look(struct kk_role *role, uint64_t now_ns)
 
 	if (!role->process)
 		return KK_ROLE_FINE;
-	if (role->state == KK_LIFE_STARTING)
-		news = look_at_start(role, now_ns);
 	kk_run_read_counters(role->scene->run, role->number, &counters);
+	if (role->state == KK_LIFE_STARTING)
+		news = look_at_start(role, &counters, now_ns);
 	note_progress(role, &counters, now_ns);
 	keep_deadline(role, &counters, now_ns);
 	return news;
@@ -327,17 +332,15 @@ static enum kk_role_news news_of(const struct kk_process_end *end)
 	return KK_ROLE_FINE;
 }
 
-static enum kk_role_news mourn(struct kk_role *role, const struct kk_process_end *end, uint64_t now_ns)
+static enum kk_role_news mourn(struct kk_role *role, const struct kk_process_end *end,
+                               const struct kk_counters *counters, uint64_t now_ns)
 {
-	struct kk_counters counters;
 	bool from_outside = end->signal == SIGKILL && role->state != KK_LIFE_KILLED;
 	enum kk_role_news news = news_of(end);
 
-	kk_run_read_counters(role->scene->run, role->number, &counters);
-	note_progress(role, &counters, now_ns);
 	note_cause(role, end);
 	role->restarts++;
-	write_obituary(role, end, &counters, now_ns);
+	write_obituary(role, end, counters, now_ns);
 	kk_run_wake_around(role->scene->run, role->number);
 	if (news == KK_ROLE_FINE)
 		news = play_again(role, now_ns, from_outside);
@@ -350,17 +353,20 @@ enum kk_role_news kk_role_bury(struct kk_role *role, uint64_t now_ns)
 {
 	enum kk_role_news news = KK_ROLE_FINE;
 	struct kk_process_end end;
+	struct kk_counters counters;
 
 	if (!role->process || kk_process_wait(role->process, 0, &end) < 0)
 		return KK_ROLE_FINE;
 	stop_hearing(role);
+	kk_run_read_counters(role->scene->run, role->number, &counters);
 	/* It may have inherited and worked since we last looked. */
 	if (role->state == KK_LIFE_STARTING)
-		look_at_start(role, now_ns);
+		look_at_start(role, &counters, now_ns);
+	note_progress(role, &counters, now_ns);
 	if (role->scene->given_up || kk_run_role_state(role->scene->run, role->number) == KK_ROLE_DRAINED)
 		set_state(role, KK_LIFE_FINISHED);
 	else
-		news = mourn(role, &end, now_ns);
+		news = mourn(role, &end, &counters, now_ns);
 	kk_process_free(role->process);
 	role->process = NULL;
 	return news;

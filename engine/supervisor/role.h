@@ -33,6 +33,7 @@ struct kk_scene {
 	const char *program;
 	const char **environment;
 	int epoll;
+	uint64_t heir_ns;      /* the time an heir has to inherit             */
 	uint64_t run_moved_ns; /* when the run last got something done */
 	bool given_up;         /* who dies now is not played again     */
 };
@@ -45,9 +46,10 @@ struct kk_role {
 	enum kk_life_state state; /* set by set_state() alone */
 	struct kk_process *process;
 	struct kk_log_pipe log, chatter;
-	uint64_t due_ns;   /* WAITING: when to start; WARNED: when to kill */
+	uint64_t due_ns;   /* WAITING: when to start; STARTING: when it must have inherited; WARNED: when to kill */
 	uint64_t since_ns; /* start of this life                           */
 	uint64_t items;    /* done by it, as last read                     */
+	uint64_t parks;    /* how often it went to sleep, as last read     */
 	uint64_t calls;    /* of the stage, as last read                   */
 	uint64_t calls_ns; /* when that number was first seen              */
 	uint32_t life;

@@ -22,6 +22,7 @@
 
 #define TICK_NS     100000000ull
 #define SENTINEL_NS 5000000ull /* to look again for room for a sentinel */
+#define HEIR_MS     10000u
 #define EVENTS      64
 
 struct supervisor {
@@ -289,6 +290,7 @@ static int set_up(struct supervisor *sup, const struct kk_supervise *what, const
 	                               .report = what->report,
 	                               .level = what->level,
 	                               .program = what->program,
+	                               .heir_ns = (what->heir_ms ? what->heir_ms : HEIR_MS) * 1000000ull,
 	                               .run_moved_ns = now_ns()};
 	sup->shutdown.timeout_ns = plan->shutdown_timeout_ms * 1000000u;
 	sup->scene.epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -20,6 +20,7 @@ struct kk_supervise {
 	struct kk_report *report; /* kk_report_start was not called yet                   */
 	enum kk_log_level level;  /* that the workers log at                              */
 	const char *program;      /* what a worker executes; NULL: this very program      */
+	uint32_t heir_ms;         /* the time a new worker has to finish its predecessor's business; 0: 10 s */
 };
 
 /* kk_supervise - runs the plan to its end. Returns the exit code of the program (docs/design.md, exit codes); if

@@ -21,6 +21,8 @@ enum fake_act {
 	FAKE_CRASH_LATER = 'S',  /* SIGSEGV after an item                                                         */
 	FAKE_KILLED = 'K',       /* SIGKILL with nothing done                                                     */
 	FAKE_KILLED_EARLY = 'k', /* SIGKILL before it has inherited                                               */
+	FAKE_HEIR_HANGS = 'h',   /* does not come to an end with inheriting                                         */
+	FAKE_HEIR_WAITS = 'H',   /* inherits after four seconds in which it goes to sleep again and again          */
 	FAKE_EXIT_0 = 'x',       /* exits 0 though it is not drained                                              */
 	FAKE_CANNOT = 'c',       /* KK_WORKER_CANNOT with a line in the log                                       */
 	FAKE_CORRUPT = 'C',      /* KK_WORKER_CORRUPT                                                             */

@@ -179,10 +179,25 @@ static int play(struct worker *worker, enum fake_act act)
 	case FAKE_FOR_EVER:
 		wait_for_ever();
 		break;
+	case FAKE_HEIR_WAITS:
+		return drain(worker);
+	case FAKE_HEIR_HANGS:
 	case FAKE_EXIT_0:
 		break;
 	}
 	return 0;
+}
+
+static void inherit(struct worker *worker, enum fake_act act)
+{
+	if (act == FAKE_KILLED_EARLY)
+		raise(SIGKILL);
+	if (act == FAKE_HEIR_HANGS)
+		wait_for_ever();
+	for (int i = 0; act == FAKE_HEIR_WAITS && i < 200; i++) {
+		worker->role->counters.parks++;
+		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+	}
 }
 
 int main(void)
@@ -193,8 +208,7 @@ int main(void)
 	take_start(&worker);
 	worker.role->counters.since_ns = 0;
 	act = (enum fake_act)act_of(&worker);
-	if (act == FAKE_KILLED_EARLY)
-		raise(SIGKILL);
+	inherit(&worker, act);
 	set_state(&worker, KK_ROLE_INHERITED);
 	set_state(&worker, KK_ROLE_RUNNING);
 	_exit(play(&worker, act));

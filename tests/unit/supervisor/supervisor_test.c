@@ -26,6 +26,7 @@ struct world {
 	struct kk_run *run;
 	struct fake_shared *shared;
 	int text, json; /* what the report wrote */
+	uint32_t heir_ms;
 	int signal;
 };
 
@@ -64,10 +65,13 @@ static int supervise(struct world *world)
 	int code;
 
 	assert_non_null(report);
-	code = kk_supervise(
-	    &(struct kk_supervise){
-	        .plan = world->plan, .run = world->run, .report = report, .level = KK_LOG_INFO, .program = FAKE_WORKER},
-	    &world->signal);
+	code = kk_supervise(&(struct kk_supervise){.plan = world->plan,
+	                                           .run = world->run,
+	                                           .report = report,
+	                                           .level = KK_LOG_INFO,
+	                                           .program = FAKE_WORKER,
+	                                           .heir_ms = world->heir_ms},
+	                    &world->signal);
 	kk_report_free(report);
 	return code;
 }
@@ -173,6 +177,22 @@ static void test_an_heir_killed_early_passes_the_cause_on(void **state)
 		assert_string_equal(world.shared->role[2].text[life], "SIGSEGV");
 	}
 	end_world(&world);
+}
+
+static void test_an_heir_has_its_time(void **state)
+{
+	struct world hangs = make_world(), waits = make_world();
+
+	(void)state;
+	hangs.heir_ms = 300;
+	script(&hangs, 2, "sh");
+	assert_int_equal(supervise(&hangs), KK_EXIT_INTERNAL);
+	assert_says(hangs.text, "does not come to an end with what its predecessor had in hand");
+	end_world(&hangs);
+	waits.heir_ms = 3000; /* less than it waits in all, more than it takes to start on a busy machine */
+	script(&waits, 2, "sH");
+	assert_int_equal(supervise(&waits), 0);
+	end_world(&waits);
 }
 
 static void test_a_crash_loop_ends_the_run(void **state)
@@ -368,6 +388,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_crash_is_told_to_the_heir),
     cmocka_unit_test(test_causes),
     cmocka_unit_test(test_an_heir_killed_early_passes_the_cause_on),
+    cmocka_unit_test(test_an_heir_has_its_time),
     cmocka_unit_test(test_a_crash_loop_ends_the_run),
     cmocka_unit_test(test_crashes_with_progress_do_not),
     cmocka_unit_test(test_what_cannot_open_names_why),
