@@ -34,21 +34,30 @@ static const struct {
     {CURLE_OUT_OF_MEMORY, KK_FAIL_MEMORY, "out of memory"},
 };
 
-void outcome_setv(struct outcome *outcome, enum kk_fail_class class, const char *format, va_list args)
+/* The first reason counts. */
+static bool take(struct outcome *outcome, enum kk_fail_class class)
 {
 	if (outcome->set)
-		return;
+		return false;
 	outcome->set = true;
 	outcome->class = class;
-	vsnprintf(outcome->text, sizeof(outcome->text), format, args);
+	return true;
+}
+
+void outcome_setv(struct outcome *outcome, enum kk_fail_class class, const char *format, va_list args)
+{
+	if (take(outcome, class))
+		vsnprintf(outcome->text, sizeof(outcome->text), format, args);
 }
 
 void outcome_set(struct outcome *outcome, enum kk_fail_class class, const char *format, ...)
 {
 	va_list args;
 
+	if (!take(outcome, class))
+		return;
 	va_start(args, format);
-	outcome_setv(outcome, class, format, args);
+	vsnprintf(outcome->text, sizeof(outcome->text), format, args);
 	va_end(args);
 }
 

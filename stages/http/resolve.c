@@ -76,9 +76,10 @@ static void remove_entry(struct resolver *resolver, struct resolve_entry *entry)
 {
 	struct resolve_entry **at = bucket_of(resolver, entry->host);
 
-	while (*at != entry)
+	while (*at && *at != entry)
 		at = &(*at)->next_in_bucket;
-	*at = entry->next_in_bucket;
+	if (*at)
+		*at = entry->next_in_bucket;
 	unlink_use(resolver, entry);
 	resolver->count--;
 	free(entry->host);
@@ -344,12 +345,17 @@ struct resolver *resolver_new(const struct kk_strings *nameservers, resolve_watc
 
 void resolver_free(struct resolver *resolver)
 {
+	struct resolve_entry *entry;
+
 	if (!resolver)
 		return;
 	if (resolver->channel)
 		ares_destroy(resolver->channel);
-	while (resolver->oldest)
-		remove_entry(resolver, resolver->oldest);
+	while ((entry = resolver->oldest)) {
+		resolver->oldest = entry->newer;
+		free(entry->host);
+		free(entry);
+	}
 	hosts_free(&resolver->hosts);
 	free(resolver);
 }

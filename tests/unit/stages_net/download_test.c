@@ -2,10 +2,17 @@
 /* The stage `download` against real servers that behave well, badly and not at all. */
 #include "net.h"
 
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* A stage that may talk to the loopback and loses no time. */
 static struct stage_host *quick(void)
@@ -557,8 +564,24 @@ static void test_missing_ca_file(void **state)
 	stage_host_unload(host);
 }
 
-/* https by a certificate of our own: believed with ca_file, not without, and not for another name. */
-static void test_tls(void **state)
+/* ---- https, by a certificate of our own */
+
+struct secure_server {
+	struct harness_program *program;
+	const char *certificate;
+	unsigned port;
+};
+
+static bool has_port(void *what)
+{
+	struct secure_server *server = what;
+	const char *line = strstr(harness_out(server->program), "ACCEPT 127.0.0.1:");
+
+	server->port = line ? (unsigned)strtoul(strchr(line, ':') + 1, NULL, 10) : 0;
+	return server->port != 0 && strchr(line, '\n');
+}
+
+static void start_secure(struct secure_server *server)
 {
 	const char *key = harness_path("key.pem"), *certificate = harness_path("certificate.pem");
 	const char *const make[] = {
@@ -567,30 +590,109 @@ static void test_tls(void **state)
 	    "-keyout", key,     "-out",  certificate, NULL};
 	const char *const serve[] = {"openssl", "s_server", "-accept",   "127.0.0.1:0", "-key",
 	                             key,       "-cert",    certificate, "-www",        NULL};
-	struct harness_program *server;
+
+	assert_int_equal(harness_exec(make, NULL).exit_code, 0);
+	server->certificate = certificate;
+	server->program = harness_start(serve, NULL);
+	assert_true(harness_wait_until(has_port, server, 10000));
+}
+
+static void stop_secure(struct secure_server *server)
+{
+	assert_int_equal(kill(harness_pid(server->program), SIGTERM), 0);
+	harness_finish(server->program);
+}
+
+/* Believed with ca_file, not without, and not under another name. */
+static void test_tls(void **state)
+{
 	struct stage_host *host = quick(), *doubting = quick();
-	char *line = NULL;
-	unsigned port = 0;
+	struct secure_server server;
 
 	(void)state;
-	assert_int_equal(harness_exec(make, NULL).exit_code, 0);
-	server = harness_start(serve, NULL);
-	for (uint64_t begin = harness_now_ms(); !line && harness_now_ms() - begin < 10000;)
-		line = strstr(harness_out(server), "ACCEPT 127.0.0.1:");
-	assert_non_null(line);
-	port = (unsigned)strtoul(strchr(line, ':') + 1, NULL, 10);
-	stage_host_set(host, "ca_file", certificate);
+	start_secure(&server);
+	stage_host_set(host, "ca_file", server.certificate);
 	stage_host_set(host, "retries", "0");
 	net_start(host);
 	for (unsigned i = 0; i < 3; i++)
-		net_expect_pass(net_get(host, "https://127.0.0.1:%u/", port));
-	net_expect_fail(net_get(host, "https://localhost:%u/", port), KK_FAIL_TLS, "certificate");
+		net_expect_pass(net_get(host, "https://127.0.0.1:%u/", server.port));
+	net_expect_fail(net_get(host, "https://localhost:%u/", server.port), KK_FAIL_TLS, "certificate");
 	net_end(host);
 	net_start(doubting);
-	net_expect_fail(net_get(doubting, "https://127.0.0.1:%u/", port), KK_FAIL_TLS, "certificate");
+	net_expect_fail(net_get(doubting, "https://127.0.0.1:%u/", server.port), KK_FAIL_TLS, "certificate");
 	net_end(doubting);
-	kill(harness_pid(server), SIGTERM);
-	harness_finish(server);
+	stop_secure(&server);
+}
+
+/* From now on this process can open no file. */
+static int forbid_files(void)
+{
+	struct sock_filter code[] = {
+	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 1, 0),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_open, 0, 1),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return -1;
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+static bool passes(struct stage_host *host, const char *url)
+{
+	return net_get(host, "%s", url)->verdict == KK_PASS;
+}
+
+/* As in a worker: `prepare` may read files, nobody may afterwards. */
+static int without_files(struct stage_host *host, const char *raw_port, unsigned secure_port)
+{
+	struct stage_item *item;
+
+	if (forbid_files() != 0)
+		return 1;
+	if (!passes(host, harness_text("https://127.0.0.1:%u/", secure_port)))
+		return 2;
+	if (!passes(host, harness_text("http://good.test%s/echo", raw_port)))
+		return 3;
+	if (!passes(host, harness_text("http://localhost%s/echo", raw_port)))
+		return 4;
+	item = net_get(host,
+	               "http://b\xc3\xbc"
+	               "cher.test%s/",
+	               raw_port);
+	if (item->fail != KK_FAIL_DNS_NONE || !strstr(item->message, "xn--bcher-kva.test"))
+		return 5;
+	return 0;
+}
+
+static void test_sandboxed(void **state)
+{
+	struct stage_host *host = quick();
+	struct secure_server secure;
+	char base[64];
+	struct harness_server *server = net_raw(base);
+	int status = -1;
+	pid_t child;
+
+	(void)state;
+	start_secure(&secure);
+	stage_host_set(host, "ca_file", secure.certificate);
+	stage_host_set(host, "nameservers", base + 7);
+	stage_host_set(host, "allow_networks", "::1");
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		net_start(host);
+		_exit(without_files(host, strrchr(base, ':'), secure.port));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	stage_host_unload(host);
+	stop_secure(&secure);
+	harness_server_stop(server);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -617,5 +719,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_wrong_options),
     cmocka_unit_test(test_missing_ca_file),
     cmocka_unit_test(test_tls),
+    cmocka_unit_test(test_sandboxed),
 };
 HARNESS_MAIN(tests)

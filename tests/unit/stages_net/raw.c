@@ -130,14 +130,15 @@ static void echo(struct request *request)
 
 static void endless_head(struct request *request)
 {
-	char line[1024];
+	char value[1000];
 
-	memset(line, 'x', sizeof(line));
-	memcpy(line, "X-Y: ", 5);
-	memcpy(line + sizeof(line) - 2, "\r\n", 2);
+	memset(value, 'x', sizeof(value));
 	send_all(request->fd, OK, strlen(OK));
-	for (unsigned i = 0; i < 4096; i++)
-		send_all(request->fd, line, sizeof(line));
+	for (unsigned i = 0; i < 4096; i++) {
+		send_all(request->fd, "X-Y: ", 5);
+		send_all(request->fd, value, sizeof(value));
+		send_all(request->fd, "\r\n", 2);
+	}
 }
 
 static void elsewhere(struct request *request)
