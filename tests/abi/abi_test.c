@@ -102,7 +102,8 @@ static const struct {
     FIELD(kk_host, value_add, 120),
     FIELD(kk_host, dict_get, 128),
     FIELD(kk_host, dict_set, 136),
-    SIZE(kk_host, 144),
+    FIELD(kk_host, allow_write, 144),
+    SIZE(kk_host, 152),
 /* clang-format on */
 #undef FIELD
 #undef SIZE
