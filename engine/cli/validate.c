@@ -7,6 +7,7 @@
 #include "run/run.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { EXIT_USAGE = 2, EXIT_FAILED = 70 };
 
@@ -58,13 +59,19 @@ static int validate(const char *file)
 
 int kk_cli_validate(int argc, char **argv)
 {
-	int code = 0;
+	int code = 0, first = 1;
 
-	if (argc < 2) {
+	if (argc > 1 && strcmp(argv[1], "--") == 0) {
+		first = 2;
+	} else if (argc > 1 && argv[1][0] == '-') {
+		fprintf(stderr, "kakehi validate: there is no option \"%s\"\n", argv[1]);
+		return EXIT_USAGE;
+	}
+	if (first >= argc) {
 		fputs("usage: kakehi validate CONFIG...\n", stderr);
 		return EXIT_USAGE;
 	}
-	for (int i = 1; i < argc; i++) {
+	for (int i = first; i < argc; i++) {
 		int one = validate(argv[i]);
 		/* of several failures, one of the program itself is the one to tell */
 		if (!code || one == EXIT_FAILED)

@@ -127,10 +127,13 @@ static void test_several_files(void **state)
 
 static void test_without_file(void **state)
 {
-	const char *const argv[] = {KAKEHI, "validate", NULL};
+	static const char *const words[][3] = {{NULL}, {"--", NULL}, {"--json", "good.yaml", NULL}};
 
 	(void)state;
-	assert_int_equal(harness_exec(argv, NULL).exit_code, 2);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		const char *const argv[] = {KAKEHI, "validate", words[i][0], words[i][0] ? words[i][1] : NULL, NULL};
+		assert_int_equal(harness_exec(argv, NULL).exit_code, 2);
+	}
 }
 
 /* ---- stages that misbehave when they are asked */
