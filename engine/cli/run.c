@@ -135,8 +135,10 @@ static int run_plan(const struct kk_plan *plan, const struct run_options *option
 	struct kk_run *run = kk_run_create(plan, &error);
 	int exit_code = KK_EXIT_INTERNAL;
 
-	if (!run)
+	if (!run) {
+		exit_code = error.code == KK_ERR_NO_ROOM ? KK_EXIT_CONFIG : KK_EXIT_INTERNAL;
 		goto out;
+	}
 	report = kk_report_create(plan, run, &report_options, &error);
 	if (!report)
 		goto out;

@@ -9,9 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SAMPLE_NS 500000000ull
-#define JSON_NS   1000000000ull
-#define PLAIN_NS  60000000000ull
+#define SAMPLE_NS   500000000ull
+#define JSON_NS     1000000000ull
+#define PLAIN_NS    60000000000ull
+#define FLUSH_BYTES 65536
 
 enum progress_kind { PROGRESS_NONE = 0, PROGRESS_TERMINAL, PROGRESS_PLAIN };
 
@@ -74,19 +75,6 @@ void kk_report_free(struct kk_report *report)
 	free(report);
 }
 
-/* An output that fails (a reader that has gone) is given up; the run goes on without it. */
-static void flush(struct kk_report *report)
-{
-	if (report->options.text_fd < 0)
-		report->text.used = 0;
-	else if (kk_text_write(&report->text, report->options.text_fd) < 0)
-		report->options.text_fd = -1;
-	if (report->options.json_fd < 0)
-		report->json.used = 0;
-	else if (kk_text_write(&report->json, report->options.json_fd) < 0)
-		report->options.json_fd = -1;
-}
-
 /* ---- the block that is redrawn in place: hidden before anything else is written, shown again below it */
 
 static void hide_progress(struct kk_report *report)
@@ -110,6 +98,23 @@ static void show_progress(struct kk_report *report)
 	width = window.ws_col ? window.ws_col : 80;
 	height = window.ws_row ? window.ws_row : 24;
 	report->shown_lines = kk_progress_block(&report->text, &report->view, width - 1, height - 1);
+}
+
+/* An output that fails (a reader that has gone) is given up; the run goes on without it. */
+static void write_out(struct kk_text *text, int *fd)
+{
+	if (*fd < 0)
+		text->used = 0;
+	else if (text->used > 0 && kk_text_write(text, *fd) < 0)
+		*fd = -1;
+}
+
+void kk_report_flush(struct kk_report *report)
+{
+	if (report->text.used > 0 && report->shown_lines == 0)
+		show_progress(report);
+	write_out(&report->text, &report->options.text_fd);
+	write_out(&report->json, &report->options.json_fd);
 }
 
 static bool can_take_more(int fd)
@@ -144,15 +149,15 @@ void kk_report_log(struct kk_report *report, enum kk_log_level level, const char
 		return;
 	hide_progress(report);
 	add_log(report, level, who, text, length);
-	show_progress(report);
-	flush(report);
+	if (report->text.used > FLUSH_BYTES)
+		kk_report_flush(report);
 }
 
 void kk_report_start(struct kk_report *report)
 {
 	report->view.started_ns = report->view.now_ns = report->plain_ns = now_ns();
 	kk_json_start(&report->json, &report->view);
-	flush(report);
+	kk_report_flush(report);
 }
 
 void kk_report_death(struct kk_report *report, const struct kk_report_death *death)
@@ -170,8 +175,6 @@ void kk_report_death(struct kk_report *report, const struct kk_report_death *dea
 	kk_json_death(&report->json, &report->view, death);
 	hide_progress(report);
 	add_log(report, KK_LOG_WARNING, death->who, line.at ? line.at : "", line.used);
-	show_progress(report);
-	flush(report);
 	kk_text_free(&line);
 }
 
@@ -196,7 +199,7 @@ void kk_report_tick(struct kk_report *report)
 		hide_progress(report);
 		show_progress(report);
 	}
-	flush(report);
+	kk_report_flush(report);
 }
 
 void kk_report_end(struct kk_report *report, const struct kk_report_end *end)
@@ -209,5 +212,6 @@ void kk_report_end(struct kk_report *report, const struct kk_report_end *end)
 	else if (end->reason[0])
 		add_log(report, KK_LOG_ERROR, NULL, end->reason, strlen(end->reason));
 	kk_json_end(&report->json, &report->view, end);
-	flush(report);
+	report->progress = PROGRESS_NONE;
+	kk_report_flush(report);
 }

@@ -4,8 +4,9 @@
  *   text_fd (stderr)  log lines; progress, redrawn in place on a terminal, else one line a minute; the summary
  *   json_fd (stdout)  NDJSON: start, progress every second, death, end
  *
- * Only the supervisor's process uses it, and calls kk_report_tick several times a second. Nothing here ends a run: an
- * output that cannot be written to is given up.
+ * Only the supervisor's process uses it. It calls kk_report_tick several times a second, and kk_report_flush before it
+ * goes to sleep: what was told since is written then, all at once. Nothing here ends a run: an output that cannot be
+ * written to is given up.
  */
 #ifndef ENGINE_REPORT_REPORT_H
 #define ENGINE_REPORT_REPORT_H
@@ -52,6 +53,9 @@ struct kk_report_death {
 	const char *last_words; /* the last line it wrote to stderr, or ""                      */
 };
 void kk_report_death(struct kk_report *report, const struct kk_report_death *death);
+
+/* kk_report_flush - writes what was told since the last call. */
+void kk_report_flush(struct kk_report *report);
 
 /* kk_report_tick - brings everything that is due up to date. */
 void kk_report_tick(struct kk_report *report);

@@ -2,6 +2,7 @@
 /* A growing block of text. */
 #include "report/text.h"
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,6 +191,9 @@ int kk_text_write(struct kk_text *text, int fd)
 	while (written < text->used) {
 		ssize_t n = write(fd, text->at + written, text->used - written);
 		if (n < 0 && errno == EINTR)
+			continue;
+		/* Somebody else made our terminal non-blocking. */
+		if (n < 0 && errno == EAGAIN && poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, -1) >= 0)
 			continue;
 		if (n < 0) {
 			rc = -1;

@@ -13,6 +13,7 @@ enum kk_exit {
 	KK_EXIT_INTERNAL = 70, /* shared memory, accounting, a crash loop                     */
 	KK_EXIT_IO = 74,       /* a full disk: state kept                                     */
 	KK_EXIT_EARLY = 75,    /* a limit stopped it: the same command continues              */
+	KK_EXIT_CONFIG = 78,   /* the config is wrong, or asks for more memory than there is  */
 	KK_EXIT_SIGNAL = 128,  /* + the signal, which is re-raised                            */
 };
 

@@ -247,6 +247,7 @@ static void loop(struct supervisor *sup)
 		if (all_finished(sup))
 			return;
 		set_timer(sup);
+		kk_report_flush(sup->scene.report);
 		int n = epoll_wait(sup->scene.epoll, events, EVENTS, -1);
 		if (n < 0 && errno != EINTR) {
 			kk_outcome_fail(&sup->outcome, KK_EXIT_INTERNAL, "epoll_wait: %s", strerror(errno));

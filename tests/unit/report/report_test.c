@@ -308,6 +308,7 @@ static void test_log_lines_scroll_above_the_progress(void **state)
 	assert_null(strstr(text, "\033[4A"));
 	kk_report_log(report, KK_LOG_WARNING, "stage1/0", "bad \033[2J thing", 14);
 	kk_report_log(report, KK_LOG_DEBUG, "stage1/0", "unseen", 6);
+	kk_report_flush(report);
 	text = drained(master);
 	assert_ptr_equal(strstr(text, "\033[4A\r\033[J"), text);
 	assert_non_null(strstr(text, "\033[33mwarning\033[0m stage1/0: bad \\x1b[2J thing\r\nfake "));
@@ -334,12 +335,14 @@ static void test_no_colour_no_cursor(void **state)
 	setenv("NO_COLOR", "1", 1);
 	report = report_on(&world, slave);
 	kk_report_log(report, KK_LOG_ERROR, NULL, "x", 1);
+	kk_report_flush(report);
 	assert_non_null(strstr(drained(master), "Z error x\r\n"));
 	kk_report_free(report);
 
 	setenv("TERM", "dumb", 1);
 	report = report_on(&world, slave);
 	kk_report_log(report, KK_LOG_ERROR, NULL, "x", 1);
+	kk_report_flush(report);
 	assert_int_equal(harness_count_lines(drained(master)), 1);
 	kk_report_free(report);
 	close(slave);
@@ -359,6 +362,7 @@ static void test_a_reader_that_has_gone(void **state)
 	close(ends[0]);
 	report = report_on(&world, ends[1]);
 	kk_report_log(report, KK_LOG_ERROR, NULL, "x", 1);
+	kk_report_flush(report);
 	kk_report_log(report, KK_LOG_ERROR, NULL, "y", 1);
 	kk_report_end(report, &(struct kk_report_end){.reason = ""});
 	kk_report_free(report);
