@@ -382,7 +382,7 @@ void kk_role_give_up(struct kk_role *role)
 
 void kk_role_fini(struct kk_role *role)
 {
-	kk_process_free(role->process);
+	kk_process_abandon(role->process);
 	role->process = NULL;
 	stop_hearing(role);
 }

@@ -90,7 +90,7 @@ void kk_role_hear(struct kk_role *role);
 /* kk_role_give_up - SIGKILL for its process and all that this has started; the role is not played again. */
 void kk_role_give_up(struct kk_role *role);
 
-/* kk_role_fini - frees what is left; a process that still is there is killed and waited for. */
+/* kk_role_fini - frees what is left; a process that still is there is killed and not waited for. */
 void kk_role_fini(struct kk_role *role);
 
 const char *kk_life_state_name(enum kk_life_state state);

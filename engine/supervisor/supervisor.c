@@ -63,7 +63,7 @@ static void kill_all(struct supervisor *sup)
 
 static void give_up(struct supervisor *sup)
 {
-	if (kk_shutdown_fail(&sup->shutdown))
+	if (kk_shutdown_fail(&sup->shutdown, now_ns()))
 		kill_all(sup);
 }
 
@@ -244,7 +244,7 @@ static void loop(struct supervisor *sup)
 
 	for (;;) {
 		tick(sup);
-		if (all_finished(sup))
+		if (all_finished(sup) || kk_shutdown_is_over(&sup->shutdown, now_ns()))
 			return;
 		set_timer(sup);
 		kk_report_flush(sup->scene.report);
@@ -355,7 +355,7 @@ int kk_supervise(const struct kk_supervise *what, int *signal)
 	kk_report_start(what->report);
 	if (set_up(&sup, what, &signals) < 0) {
 		kk_outcome_fail(&sup.outcome, KK_EXIT_INTERNAL, "cannot set up the supervisor: %s", strerror(errno));
-		kk_shutdown_fail(&sup.shutdown);
+		kk_shutdown_fail(&sup.shutdown, now_ns());
 	} else {
 		loop(&sup);
 	}

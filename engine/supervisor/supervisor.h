@@ -24,7 +24,8 @@ struct kk_supervise {
 };
 
 /* kk_supervise - runs the plan to its end. Returns the exit code of the program (docs/design.md, exit codes); if
- * *signal is set the program ends by re-raising that signal, after it has cleaned up. No child is left. The caller has
+ * *signal is set the program ends by re-raising that signal, after it has cleaned up. No child is left,
+ * unless it has not died of SIGKILL within a second. The caller has
  * one thread; SIGINT, SIGTERM and SIGHUP are taken meanwhile. */
 int kk_supervise(const struct kk_supervise *what, int *signal);
 

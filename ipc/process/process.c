@@ -259,16 +259,35 @@ int kk_process_wait(struct kk_process *process, int timeout_ms, struct kk_proces
 	return KK_OK;
 }
 
+static void release(struct kk_process *process)
+{
+	close_fd(&process->lifeline);
+	close_fd(&process->pidfd);
+	free(process);
+}
+
+static void kill_all_of(struct kk_process *process)
+{
+	kk_process_kill_group(process, SIGKILL);
+	kk_process_kill(process, SIGKILL);
+}
+
 void kk_process_free(struct kk_process *process)
 {
 	if (!process)
 		return;
 	if (!process->reaped) {
-		kk_process_kill_group(process, SIGKILL);
-		kk_process_kill(process, SIGKILL);
+		kill_all_of(process);
 		kk_process_wait(process, -1, NULL);
 	}
-	close_fd(&process->lifeline);
-	close_fd(&process->pidfd);
-	free(process);
+	release(process);
+}
+
+void kk_process_abandon(struct kk_process *process)
+{
+	if (!process)
+		return;
+	if (!process->reaped)
+		kill_all_of(process);
+	release(process);
 }

@@ -104,6 +104,10 @@ KK_API int kk_process_wait(struct kk_process *process, int timeout_ms, struct kk
 /* kk_process_free - forgets it; one that was not reaped is killed (with its group) and reaped first. NULL is fine. */
 KK_API void kk_process_free(struct kk_process *process);
 
+/* kk_process_abandon - the same without waiting for its end, for one that does not die of SIGKILL at once (it waits in
+ * the kernel, for a disk that does not answer). It is reaped by whoever inherits the caller's children. */
+KK_API void kk_process_abandon(struct kk_process *process);
+
 /* kk_process_obituary - how it ended, for people: "exit 3", "killed by SIGSEGV (core dumped)". Cut at `size`, always
  * NUL-terminated; returns `to`. Any process. */
 KK_API char *kk_process_obituary(const struct kk_process_end *end, char *to, size_t size);

@@ -158,6 +158,20 @@ static void test_free_kills(void **state)
 	assert_int_equal(errno, ESRCH);
 }
 
+static void test_abandon_kills_without_waiting(void **state)
+{
+	unsigned before = open_descriptors();
+	struct kk_process *process = spawn(&(struct kk_process_spec){.function = sleep_for_ever, .own_group = true});
+	int end = pidfd_open(kk_process_pid(process), 0);
+
+	(void)state;
+	kk_process_abandon(process);
+	assert_int_equal(poll(&(struct pollfd){.fd = end, .events = POLLIN}, 1, 10000), 1);
+	close(end);
+	assert_int_equal(harness_wait_orphans(1000), 0);
+	assert_int_equal(open_descriptors(), before);
+}
+
 /* ---- descriptors: pipes whose write ends carry a letter, so that the child can tell which came where */
 
 static int letters_at(void *argument)
@@ -547,6 +561,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_killed_by),
     cmocka_unit_test(test_peek_does_not_reap),
     cmocka_unit_test(test_free_kills),
+    cmocka_unit_test(test_abandon_kills_without_waiting),
     cmocka_unit_test(test_overlapping_descriptors),
     cmocka_unit_test(test_unlisted_standard_descriptors),
     cmocka_unit_test(test_bad_specs),

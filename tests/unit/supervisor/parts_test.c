@@ -87,8 +87,11 @@ static void test_ladder(void **state)
 	assert_int_equal(twice.signal, SIGINT);
 	assert_false(kk_shutdown_signal(&twice, SIGINT, S));
 
-	assert_true(kk_shutdown_fail(&fails));
-	assert_false(kk_shutdown_fail(&fails));
+	assert_false(kk_shutdown_is_over(&fails, 100 * S));
+	assert_true(kk_shutdown_fail(&fails, 7 * S));
+	assert_false(kk_shutdown_fail(&fails, 8 * S));
+	assert_false(kk_shutdown_is_over(&fails, 7 * S));
+	assert_true(kk_shutdown_is_over(&fails, 8 * S));
 	assert_int_equal(fails.signal, 0);
 	assert_true(kk_shutdown_signal(&hangup, SIGHUP, 0));
 	assert_int_equal(hangup.signal, SIGTERM);
