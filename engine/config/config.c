@@ -192,13 +192,14 @@ static void read_unsigned(struct reader *reader, const struct field *field, cons
 static void read_workers(struct reader *reader, const struct field *field, const struct kk_node *node, void *to)
 {
 	const char *text = kk_node_text(node);
+	struct kk_config_stage *stage = to;
 	uint64_t cpus = kk_cpus_usable();
 
-	if (!text || strcmp(text, "auto") != 0)
-		read_unsigned(reader, field, node, to);
+	stage->workers_auto = text && strcmp(text, "auto") == 0;
+	if (stage->workers_auto)
+		stage->workers = (struct kk_config_number){cpus > field->max ? field->max : cpus, kk_node_place(node)};
 	else
-		*(struct kk_config_number *)to =
-		    (struct kk_config_number){cpus > field->max ? field->max : cpus, kk_node_place(node)};
+		read_unsigned(reader, field, node, &stage->workers);
 }
 
 static void read_power_of_two(struct reader *reader, const struct field *field, const struct kk_node *node, void *to)
@@ -439,7 +440,7 @@ static const struct field stage_fields[] = {
     {.name = "name", .read = read_name, .at = STAGE(name)},
     {.name = "use", .read = read_text, .at = STAGE(use), .required = true},
     {.name = "with", .read = read_with},
-    {.name = "workers", .read = read_workers, .at = STAGE(workers), .min = 1, .max = KK_CONFIG_MAX_WORKERS},
+    {.name = "workers", .read = read_workers, .min = 1, .max = KK_CONFIG_MAX_WORKERS},
     {.name = "heap", .read = read_size, .at = STAGE(heap), .min = 64 * KIB, .max = TIB},
     {.name = "timeout", .read = read_duration, .at = STAGE(timeout), .min = 0, .max = UINT64_C(24) * 3600000},
     {.name = "from", .read = read_from},

@@ -36,6 +36,7 @@ struct kk_config_stage {
 	size_t from_count;
 	struct kk_place from_place; /* line 0: no `from:`, it reads from the one above */
 	struct kk_config_number workers, queue, heap, timeout;
+	bool workers_auto;          /* `workers` is the number of usable CPUs; fewer will do if memory is short */
 	const struct kk_node *with; /* NULL: no options given */
 	struct kk_place with_place;
 

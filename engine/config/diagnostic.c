@@ -14,12 +14,12 @@ struct mistake {
 	struct kk_place place;
 	unsigned order; /* of discovery: keeps the sort stable */
 	bool secret;
-	const char *sentence, *nearest, *note;
+	const char *severity, *sentence, *nearest, *note;
 };
 
 struct kk_diagnostics {
 	const char *file, *source;
-	size_t size, count, kept;
+	size_t size, count, kept, lost; /* count: mistakes; lost: what could not be kept */
 	struct kk_store *store;
 	struct mistake mistakes[MAX_KEPT];
 };
@@ -54,29 +54,45 @@ static const char *copy(struct kk_diagnostics *diagnostics, const char *text)
 	return text ? kk_store_text(diagnostics->store, text, strlen(text)) : NULL;
 }
 
-void kk_diagnostic_error(struct kk_diagnostics *diagnostics, struct kk_place place, const struct kk_hint *hint,
-                         const char *format, ...)
+static void keep(struct kk_diagnostics *diagnostics, const char *severity, struct kk_place place,
+                 const struct kk_hint *hint, const char *sentence)
 {
-	static const struct kk_hint none;
-	va_list args;
-
-	diagnostics->count++;
-	if (diagnostics->kept == MAX_KEPT)
+	if (diagnostics->kept == MAX_KEPT) {
+		diagnostics->lost++;
 		return;
-	if (!hint)
-		hint = &none;
-	va_start(args, format);
-	const char *sentence = kk_store_vformat(diagnostics->store, format, args);
-	va_end(args);
+	}
 	diagnostics->mistakes[diagnostics->kept] = (struct mistake){
 	    .place = place,
 	    .order = (unsigned)diagnostics->kept,
 	    .secret = hint->secret,
+	    .severity = severity,
 	    .sentence = sentence ? sentence : kk_status_text(KK_ERR_MEMORY),
 	    .nearest = copy(diagnostics, hint->nearest),
 	    .note = copy(diagnostics, hint->note),
 	};
 	diagnostics->kept++;
+}
+
+static const struct kk_hint no_hint;
+
+void kk_diagnostic_error(struct kk_diagnostics *diagnostics, struct kk_place place, const struct kk_hint *hint,
+                         const char *format, ...)
+{
+	va_list args;
+
+	diagnostics->count++;
+	va_start(args, format);
+	keep(diagnostics, "error", place, hint ? hint : &no_hint, kk_store_vformat(diagnostics->store, format, args));
+	va_end(args);
+}
+
+void kk_diagnostic_warning(struct kk_diagnostics *diagnostics, struct kk_place place, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	keep(diagnostics, "warning", place, &no_hint, kk_store_vformat(diagnostics->store, format, args));
+	va_end(args);
 }
 
 size_t kk_diagnostics_count(const struct kk_diagnostics *diagnostics)
@@ -192,7 +208,7 @@ static void write_mistake(const struct kk_diagnostics *diagnostics, const struct
 	put_text(to, diagnostics->file);
 	if (mistake->place.line)
 		fprintf(to, ":%u:%u", mistake->place.line, mistake->place.column);
-	fputs(": error: ", to);
+	fprintf(to, ": %s: ", mistake->severity);
 	put_text(to, mistake->sentence);
 	fputc('\n', to);
 	if (line && !mistake->secret)
@@ -214,9 +230,9 @@ int kk_diagnostics_write(struct kk_diagnostics *diagnostics, FILE *to)
 	qsort(diagnostics->mistakes, diagnostics->kept, sizeof(diagnostics->mistakes[0]), by_place);
 	for (size_t i = 0; i < diagnostics->kept; i++)
 		write_mistake(diagnostics, &diagnostics->mistakes[i], to);
-	if (diagnostics->count > diagnostics->kept) {
+	if (diagnostics->lost) {
 		put_text(to, diagnostics->file);
-		fprintf(to, ": error: and %zu more mistakes\n", diagnostics->count - diagnostics->kept);
+		fprintf(to, ": error: and %zu more mistakes\n", diagnostics->lost);
 	}
 	return fflush(to) || ferror(to) ? KK_ERR_SYSTEM : KK_OK;
 }

@@ -34,6 +34,10 @@ void kk_diagnostics_free(struct kk_diagnostics *diagnostics);
 void kk_diagnostic_error(struct kk_diagnostics *diagnostics, struct kk_place place, const struct kk_hint *hint,
                          const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* kk_diagnostic_warning - the same for what is no mistake, but should be known. It is not counted as one. */
+void kk_diagnostic_warning(struct kk_diagnostics *diagnostics, struct kk_place place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* kk_diagnostics_count - mistakes so far. It counts also those that could not be kept for want of memory. */
 size_t kk_diagnostics_count(const struct kk_diagnostics *diagnostics);
 

@@ -12,6 +12,7 @@
 #define RING_SLOTS      1024
 #define ITEM_TIMEOUT_MS 60000
 #define MAX_TEXT_BYTES  (16U << 20)
+#define AUTO_SPARE      16 /* part of the ceiling that auto workers leave above the smallest budget */
 #define NOTES_BYTES     4096
 
 /* A plan being made: its fixed part, and the texts that will lie behind it. */
@@ -72,7 +73,7 @@ static uint64_t item_timeout(const struct build *build, const struct kk_config_s
 	return stage->stage->process ? ITEM_TIMEOUT_MS : 0;
 }
 
-static void put_stage(struct build *build, size_t index, uint32_t first_role)
+static void put_stage(struct build *build, size_t index)
 {
 	const struct kk_config_stage *stage = build->graph.stage[index];
 	const struct kk_demand *demand = &stage->demand;
@@ -83,7 +84,6 @@ static void put_stage(struct build *build, size_t index, uint32_t first_role)
 	    .module = add_text(build, stage->module),
 	    .kind = stage->stage->kind,
 	    .workers = (uint32_t)stage->workers.value,
-	    .first_role = first_role,
 	    .in_flight = demand->in_flight,
 	    .needs = demand->needs,
 	    .asynchronous = stage->stage->submit != NULL,
@@ -104,7 +104,7 @@ static void put_stages(struct build *build)
 
 	for (size_t i = 0; i < build->graph.stage_count; i++) {
 		const struct kk_config_stage *stage = build->graph.stage[i];
-		put_stage(build, i, role);
+		put_stage(build, i);
 		role += (uint32_t)stage->workers.value;
 		if (role > KK_PLAN_MAX_ROLES) {
 			kk_diagnostic_error(build->diagnostics, stage->workers.place, NULL,
@@ -114,7 +114,6 @@ static void put_stages(struct build *build)
 		}
 	}
 	build->plan.stage_count = (uint32_t)build->graph.stage_count;
-	build->plan.role_count = role;
 }
 
 /* ---- shared objects */
@@ -183,15 +182,84 @@ static void report_too_little(struct build *build)
 	                    mib_text(build->plan.smallest, smallest, sizeof(smallest)));
 }
 
+/* Divides the memory among the workers there are now; their roles are numbered from 1. */
+static int divide_among(struct build *build, struct kk_budget *budget)
+{
+	uint32_t role = 1;
+
+	for (uint32_t i = 0; i < build->plan.stage_count; i++) {
+		build->plan.stage[i].first_role = role;
+		role += build->plan.stage[i].workers;
+	}
+	build->plan.role_count = role;
+	build->plan.groups = (uint32_t)build->config->groups.value;
+	return kk_budget_divide(&build->plan, &sizes, budget);
+}
+
+/* The stage with `workers: auto` that has the most workers, if any has more than one. */
+static struct kk_plan_stage *largest_auto(struct build *build)
+{
+	struct kk_plan_stage *largest = NULL;
+
+	for (uint32_t i = 0; i < build->plan.stage_count; i++) {
+		struct kk_plan_stage *stage = &build->plan.stage[i];
+		uint32_t most = largest ? largest->workers : 1;
+		if (build->graph.stage[i]->workers_auto && stage->workers > most)
+			largest = stage;
+	}
+	return largest;
+}
+
+static void warn_of_fewer(const struct build *build)
+{
+	for (uint32_t i = 0; i < build->plan.stage_count; i++) {
+		const struct kk_config_stage *stage = build->graph.stage[i];
+		uint32_t workers = build->plan.stage[i].workers;
+		if (workers < stage->workers.value)
+			kk_diagnostic_warning(
+			    build->diagnostics, stage->workers.place,
+			    "stage \"%.80s\" gets %u worker%s on %llu CPUs: more do not fit into \"memory\"",
+			    stage->name.text, workers, workers == 1 ? "" : "s",
+			    (unsigned long long)stage->workers.value);
+	}
+}
+
+/* `workers: auto` means one for each CPU as far as the memory goes, and some of it is left for payloads. */
+static int divide_with_auto(struct build *build, struct kk_budget *budget)
+{
+	const struct kk_plan *plan = &build->plan;
+
+	for (uint32_t i = 0; i < plan->stage_count; i++) {
+		if (build->graph.stage[i]->workers_auto)
+			build->plan.stage[i].workers = 1;
+	}
+	int status = divide_among(build, budget);
+	uint64_t smallest = plan->smallest;
+	if (status != KK_OK)
+		return status;
+	for (uint32_t i = 0; i < plan->stage_count; i++)
+		build->plan.stage[i].workers = (uint32_t)build->graph.stage[i]->workers.value;
+	for (;;) {
+		struct kk_plan_stage *most = largest_auto(build);
+		status = divide_among(build, budget);
+		if (!most || (status == KK_OK && plan->smallest <= plan->memory - plan->memory / AUTO_SPARE))
+			break;
+		most->workers--;
+	}
+	build->plan.smallest = smallest;
+	return status;
+}
+
 static void divide_memory(struct build *build)
 {
 	struct kk_budget budget;
 	char wanted[40], there[40];
 
-	if (kk_budget_divide(&build->plan, &sizes, &budget) != KK_OK) {
+	if (divide_with_auto(build, &budget) != KK_OK) {
 		report_too_little(build);
 		return;
 	}
+	warn_of_fewer(build);
 	uint64_t available = available_memory();
 	uint64_t asked = build->config->memory.place.line ? build->plan.memory : budget.total;
 	if (available && asked > available)

@@ -185,6 +185,36 @@ static void test_check_refuses(void **state)
 	free(plan);
 }
 
+/* `workers: auto` is as many as there are CPUs, or as many as the memory has room for: then it is said. */
+static void test_auto_workers(void **state)
+{
+	static const char config[] = "pipeline: x\n"
+	                             "memory: 64MiB\n"
+	                             "source: { use: source }\n"
+	                             "stages:\n"
+	                             "- { name: a, use: transform, workers: auto }\n"
+	                             "- { name: b, use: sink, workers: 2 }\n";
+	struct parsed parsed;
+
+	(void)state;
+	for (unsigned cpus = 1; cpus <= 64; cpus *= 4) {
+		parsed_config(&parsed, config);
+		assert_true(parsed.config->stages[0].workers_auto);
+		parsed.config->stages[0].workers.value = cpus;
+		parsed.config->stages[0].demand.heap = 10 << 20;
+		struct kk_plan *plan = kk_plan_build(parsed.config, "x", 0, parsed.diagnostics);
+		assert_non_null(plan);
+		assert_int_equal(kk_plan_check(plan, plan->bytes), 0);
+		assert_int_equal(plan->stage[1].workers, cpus < 5 ? cpus : 5);
+		assert_int_equal(plan->stage[2].workers, 2);
+		assert_true(plan->smallest < 20 << 20);
+		bool told = strstr(parsed_messages(&parsed), "t:5:39: warning: stage \"a\" gets 5 workers") != NULL;
+		assert_true(told == (cpus > 5));
+		free(plan);
+		parsed_free(&parsed);
+	}
+}
+
 static const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_stages),
-                                          cmocka_unit_test(test_check_refuses)};
+                                          cmocka_unit_test(test_check_refuses), cmocka_unit_test(test_auto_workers)};
 HARNESS_MAIN(tests)
