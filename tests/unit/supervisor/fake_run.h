@@ -34,11 +34,11 @@ enum fake_act {
 };
 
 struct fake_role {
+	struct kk_counters counters;
 	char script[16];
 	uint32_t state, life, pid;
 	uint32_t cause[FAKE_LIVES]; /* [n]: told to life n */
 	char text[FAKE_LIVES][40];
-	struct kk_counters counters;
 	char complaint[200]; /* what a worker found wrong with what it was given, or "" */
 };
 

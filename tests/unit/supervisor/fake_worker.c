@@ -131,15 +131,21 @@ static void work_slowly(struct worker *worker, bool stubborn)
 	wait_for_ever();
 }
 
+/* One right behind the first is taken for the same; so ask until it has an end. */
+static void ask_for_ever(void)
+{
+	for (;;) {
+		kill(getppid(), SIGINT);
+		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+	}
+}
+
 static int ask_stop(struct worker *worker, bool twice)
 {
 	kill(getppid(), SIGINT);
 	fake_wait(&worker->shared->stop);
-	/* One right behind the first is taken for the same; so ask until it has an end. */
-	while (twice) {
-		kill(getppid(), SIGINT);
-		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
-	}
+	if (twice)
+		ask_for_ever();
 	return drain(worker);
 }
 
