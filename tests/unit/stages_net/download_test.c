@@ -138,6 +138,32 @@ static void test_retries(void **state)
 	harness_server_stop(server);
 }
 
+/* Who waits for a retry holds no slot of his host. */
+static void test_backoff_holds_no_slot(void **state)
+{
+	struct stage_host *host = quick();
+	struct stage_item *waiting, *item;
+	char base[64];
+	struct harness_server *server = net_origin(base, NULL);
+
+	(void)state;
+	stage_host_set(host, "per_host", "1");
+	net_start(host);
+	waiting = stage_host_put(host, harness_text("%s/429?after=2", base), NULL, 0);
+	for (unsigned i = 0; i < 5; i++) {
+		item = stage_host_put(host, harness_text("%s/zeros?size=1000", base), NULL, 0);
+		while (!item->settled)
+			assert_int_equal(stage_host_poll(host, 5000), 0);
+		net_expect_pass(item);
+	}
+	assert_false(waiting->settled);
+	assert_int_equal(stage_host_settle(host, 10000), 0);
+	net_expect_fail(waiting, KK_FAIL_HTTP_4XX, "404");
+	net_end(host);
+	assert_int_equal(net_stat(base, "\"connections\":"), 2);
+	harness_server_stop(server);
+}
+
 static void test_broken_answers(void **state)
 {
 	static const char *const paths[] = {"/garbage", "/reset", "/short-chunk", "/endless-head"};
@@ -709,29 +735,18 @@ static void test_sandboxed(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_bodies),
-    cmocka_unit_test(test_empty_and_unclean),
-    cmocka_unit_test(test_many_at_once),
-    cmocka_unit_test(test_statuses),
-    cmocka_unit_test(test_retries),
-    cmocka_unit_test(test_broken_answers),
-    cmocka_unit_test(test_no_server),
-    cmocka_unit_test(test_times),
-    cmocka_unit_test(test_no_straggler),
-    cmocka_unit_test(test_too_large),
-    cmocka_unit_test(test_redirects),
-    cmocka_unit_test(test_headers),
-    cmocka_unit_test(test_opting_out),
-    cmocka_unit_test(test_blocked),
-    cmocka_unit_test(test_bad_urls),
-    cmocka_unit_test(test_names),
-    cmocka_unit_test(test_name_trouble),
-    cmocka_unit_test(test_no_room),
-    cmocka_unit_test(test_growing_against_room),
-    cmocka_unit_test(test_proxy),
-    cmocka_unit_test(test_wrong_options),
-    cmocka_unit_test(test_missing_ca_file),
-    cmocka_unit_test(test_tls),
+    cmocka_unit_test(test_bodies),          cmocka_unit_test(test_empty_and_unclean),
+    cmocka_unit_test(test_many_at_once),    cmocka_unit_test(test_statuses),
+    cmocka_unit_test(test_retries),         cmocka_unit_test(test_backoff_holds_no_slot),
+    cmocka_unit_test(test_broken_answers),  cmocka_unit_test(test_no_server),
+    cmocka_unit_test(test_times),           cmocka_unit_test(test_no_straggler),
+    cmocka_unit_test(test_too_large),       cmocka_unit_test(test_redirects),
+    cmocka_unit_test(test_headers),         cmocka_unit_test(test_opting_out),
+    cmocka_unit_test(test_blocked),         cmocka_unit_test(test_bad_urls),
+    cmocka_unit_test(test_names),           cmocka_unit_test(test_name_trouble),
+    cmocka_unit_test(test_no_room),         cmocka_unit_test(test_growing_against_room),
+    cmocka_unit_test(test_proxy),           cmocka_unit_test(test_wrong_options),
+    cmocka_unit_test(test_missing_ca_file), cmocka_unit_test(test_tls),
     cmocka_unit_test(test_sandboxed),
 };
 HARNESS_MAIN(tests)
