@@ -170,7 +170,7 @@ void kk_report_death(struct kk_report *report, const struct kk_report_death *dea
 	kk_text_add(&line, "pid %ld: %s after %s, restarts %u, in hand %llu", (long)death->pid, death->how,
 	            kk_text_span(death->uptime, span, sizeof(span)), death->restarts,
 	            (unsigned long long)death->in_hand);
-	if (death->last_words[0])
+	if (death->last_words[0] && !death->last_words_logged)
 		kk_text_add(&line, ", last words: %s", death->last_words);
 	kk_json_death(&report->json, &report->view, death);
 	hide_progress(report);

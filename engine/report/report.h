@@ -50,7 +50,8 @@ struct kk_report_death {
 	double uptime;          /* seconds                                                      */
 	unsigned restarts;      /* of this role so far, this one included                       */
 	uint64_t in_hand;       /* items it held, as far as its counters tell                   */
-	const char *last_words; /* the last line it wrote to stderr, or ""                      */
+	const char *last_words; /* the last thing it said, or ""                                */
+	bool last_words_logged; /* as a log line that people have seen                          */
 };
 void kk_report_death(struct kk_report *report, const struct kk_report_death *death);
 

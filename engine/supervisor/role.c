@@ -75,8 +75,10 @@ static void take_log(void *argument, const char *line, size_t length)
 	struct kk_role *role = argument;
 	enum kk_log_level level = kk_log_level(&line, &length);
 
-	if (level <= KK_LOG_WARNING)
+	if (level <= KK_LOG_WARNING) {
 		kk_last_lines_add(&role->last_lines, line, length);
+		role->last_was_chatter = false;
+	}
 	kk_report_log(role->scene->report, level, role->name, line, length);
 }
 
@@ -85,6 +87,7 @@ static void take_chatter(void *argument, const char *line, size_t length)
 	struct kk_role *role = argument;
 
 	kk_last_lines_add(&role->last_lines, line, length);
+	role->last_was_chatter = true;
 	kk_report_log(role->scene->report, KK_LOG_DEBUG, role->name, line, length);
 }
 
@@ -183,6 +186,7 @@ enum kk_role_news kk_role_spawn(struct kk_role *role, uint64_t now_ns)
 	struct kk_error error = {0};
 
 	role->life = kk_run_begin_life(role->scene->run, role->number, role->cause, role->cause_text);
+	role->last_lines.count = 0;
 	role->since_ns = now_ns;
 	role->due_ns = now_ns + (role->life > 1 ? role->scene->heir_ns : FIRST_NS);
 	if (start_process(role, &error) == KK_OK) {
@@ -320,6 +324,7 @@ static void write_obituary(struct kk_role *role, const struct kk_process_end *en
 	                    .in_hand = counters->in_flight ? counters->in_flight : counters->since_ns != 0,
 	                    /* Whoever was killed from outside has not spoken of it. */
 	                    .last_words = end->signal == SIGKILL ? "" : kk_last_lines_get(&role->last_lines, 0),
+	                    .last_words_logged = !role->last_was_chatter,
 	                });
 }
 

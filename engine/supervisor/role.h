@@ -60,7 +60,8 @@ struct kk_role {
 
 	unsigned restarts;
 	struct kk_setbacks setbacks;
-	struct kk_last_lines last_lines;
+	struct kk_last_lines last_lines; /* of this life                          */
+	bool last_was_chatter;           /* the last of them: it may not be shown */
 };
 
 /* What an event of a role means for the run. */
