@@ -193,7 +193,7 @@ static void answered(void *argument, int status, int timeouts, struct ares_addri
 	static const uint64_t lives[] = {[RESOLVE_NONE] = TTL_NONE_MS, [RESOLVE_TEMPORARY] = TTL_TEMPORARY_MS};
 	struct resolve_entry *entry = argument;
 	struct resolve_answer *answer = &entry->answer;
-	uint64_t life;
+	uint64_t life = 0;
 
 	(void)timeouts;
 	set_outcome(answer, status);
