@@ -76,9 +76,9 @@ struct worker {
 	void *options;
 	struct kk_context context;
 	uint64_t random[4];
-	bool may_wait;    /* reserve may sleep: not in submit and poll                  */
-	bool wants_room;  /* a reservation was refused since the stage was last asked   */
-	bool corrupt;     /* shared memory was found unsound: leave with KK_WORKER_CORRUPT */
+	bool may_wait;               /* reserve may sleep: not in submit and poll                  */
+	bool wants_room;             /* a reservation was refused since the stage was last asked   */
+	bool corrupt;                /* shared memory was found unsound: leave with KK_WORKER_CORRUPT */
 	char *writes[KK_WRITES_MAX]; /* directories the stage may write beneath                  */
 	size_t write_count;
 	int statm;        /* /proc/self/statm, opened before the sandbox closes         */

@@ -275,8 +275,8 @@ __attribute__((format(printf, 3, 4))) static inline void kk_log(struct kk_contex
 	va_end(args);
 }
 
-/* kk_allow_write - in `prepare` only, by a stage with KK_NEED_WRITE: it will write beneath this directory, which exists.
- * Without it only the current directory is open for writing once the sandbox is closed. 0, or -1: too many. */
+/* kk_allow_write - in `prepare` only, by a stage with KK_NEED_WRITE: it will write beneath this directory, which
+ * exists. Without it only the current directory is open for writing once the sandbox is closed. 0, or -1: too many. */
 static inline int kk_allow_write(struct kk_context *context, const char *directory)
 {
 	return context->host->allow_write(context, directory);
@@ -310,8 +310,8 @@ static inline int kk_shared_add(struct kk_context *context, int object, size_t i
 	return context->host->value_add(context, object, index, amount, now);
 }
 
-/* kk_shared_look_up - copies the value under `key` into `to`, NUL-terminated, cut at `size`; returns its length, -1 if there
- * is none. kk_shared_enter - stores a copy; a NULL value removes it; 0, or -1: no dict, full, or too long. */
+/* kk_shared_look_up - copies the value under `key` into `to`, NUL-terminated, cut at `size`; returns its length, -1 if
+ * there is none. kk_shared_enter - stores a copy; a NULL value removes it; 0, or -1: no dict, full, or too long. */
 static inline long kk_shared_look_up(struct kk_context *context, int object, const char *key, char *to, size_t size)
 {
 	return context->host->dict_get(context, object, key, to, size);
