@@ -24,7 +24,7 @@ BEGIN {
 	may["run"] = "graph/plan.h"
 	may["report"] = "graph/plan.h run/run.h"
 	may["ledger"] = "graph/plan.h run/run.h"
-	may["worker"] = "graph/plan.h run/ config/ sandbox/ report/report.h report/text.h ledger/ledger.h"
+	may["worker"] = "graph/plan.h run/ config/ sandbox/ report/report.h report/text.h report/redact.h ledger/ledger.h"
 	may["sandbox"] = "graph/plan.h"
 	may["supervisor"] = "graph/ config/ run/run.h worker/worker.h report/report.h ledger/ledger.h"
 	may["cli"] = "graph/ config/ run/run.h supervisor/supervisor.h supervisor/outcome.h worker/worker.h report/"
