@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The same for programs: one JSON object a line. */
+#include "report/redact.h"
 #include "report/view.h"
 #include <string.h>
 
@@ -92,6 +93,9 @@ void kk_json_death(struct kk_text *text, const struct kk_view *view, const struc
 	kk_text_add(text, ",\"uptime\":%.3f", death->uptime);
 	add_number(text, "restarts", death->restarts);
 	add_number(text, "in_hand", death->in_hand);
+	char key[300];
+	kk_redact(death->item, key, sizeof(key));
+	add_string(text, "item", key);
 	add_string(text, "last_words", death->last_words);
 	kk_text_add(text, "}\n");
 }

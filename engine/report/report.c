@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where the views go, and when. */
 #include "report/report.h"
+#include "report/redact.h"
 #include "report/view.h"
 #include <poll.h>
 #include <stdlib.h>
@@ -170,6 +171,11 @@ void kk_report_death(struct kk_report *report, const struct kk_report_death *dea
 	kk_text_add(&line, "pid %ld: %s after %s, restarts %u, in hand %llu", (long)death->pid, death->how,
 	            kk_text_span(death->uptime, span, sizeof(span)), death->restarts,
 	            (unsigned long long)death->in_hand);
+	if (death->item[0]) {
+		char key[300];
+		kk_redact(death->item, key, sizeof(key));
+		kk_text_add(&line, ": %s", key);
+	}
 	if (death->last_words[0] && !death->last_words_logged)
 		kk_text_add(&line, ", last words: %s", death->last_words);
 	kk_json_death(&report->json, &report->view, death);

@@ -50,6 +50,7 @@ struct kk_report_death {
 	double uptime;          /* seconds                                                      */
 	unsigned restarts;      /* of this role so far, this one included                       */
 	uint64_t in_hand;       /* items it held, as far as its counters tell                   */
+	const char *item;       /* the key of the one it was working on, or ""                  */
 	const char *last_words; /* the last thing it said, or ""                                */
 	bool last_words_logged; /* as a log line that people have seen                          */
 };

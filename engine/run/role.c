@@ -2,6 +2,7 @@
 /* What the supervisor does with a run that goes: roles, sentinels, stopping. */
 #include "run/layout.h"
 #include <stdio.h>
+#include <string.h>
 
 enum kk_role_state kk_run_role_state(const struct kk_run *run, unsigned role)
 {
@@ -15,6 +16,20 @@ uint32_t kk_run_begin_life(struct kk_run *run, unsigned role, enum kk_cause caus
 	snprintf(entry->text, sizeof(entry->text), "%s", text ? text : "");
 	kk_word_store(&entry->state, KK_ROLE_STARTING);
 	return ++entry->life;
+}
+
+void kk_run_in_hand(const struct kk_run *run, unsigned role, char *to, size_t size)
+{
+	const struct role_entry *entry = &run->roles[role];
+	uint64_t current = kk_word_load(&entry->current);
+	uint32_t handle = current & 0xffffff;
+	to[0] = 0;
+	if (current >> 32 != entry->life || ((current >> 24) & 0xff) != CURRENT_ITEM || handle >= run->layout.heads)
+		return;
+	/* The source's arena is the source's alone: what it says is bounded, not trusted. */
+	const char *key = run_record(run, handle)->bytes;
+	size_t room = run->layout.record_stride - sizeof(struct source_record);
+	snprintf(to, size, "%.*s", (int)strnlen(key, room), key);
 }
 
 /* The dead process may have owed a wake-up at any ring or arena its role works on. A death is rare and a needless

@@ -64,6 +64,9 @@ enum kk_cause {
  * reaped. `signal` is the one it died of, or 0; `text` a word for people ("SIGSEGV", "exit 3", "time-out 5s").
  * Returns the number of this life, from 1. */
 uint32_t kk_run_begin_life(struct kk_run *run, unsigned role, enum kk_cause cause, const char *text);
+/* kk_run_in_hand - supervisor, between a death and the next life of `role`: the key of the item that the stage was
+ * called for, copied and NUL-terminated; "" if it was none or many. */
+void kk_run_in_hand(const struct kk_run *run, unsigned role, char *to, size_t size);
 /* kk_run_wake_around - supervisor, after a death: whoever waits at the rings and arenas this role works on looks
  * again, since the dead process may have owed a wake-up. */
 void kk_run_wake_around(struct kk_run *run, unsigned role);

@@ -305,7 +305,7 @@ static void write_obituary(struct kk_role *role, const struct kk_process_end *en
                            uint64_t now_ns)
 {
 	bool timed_out = role->state == KK_LIFE_WARNED || role->state == KK_LIFE_KILLED;
-	char how[96], obituary[48];
+	char how[96], obituary[48], item[300];
 
 	kk_process_obituary(end, obituary, sizeof(obituary));
 	if (timed_out)
@@ -313,6 +313,7 @@ static void write_obituary(struct kk_role *role, const struct kk_process_end *en
 	else
 		snprintf(how, sizeof(how), "%s%s", obituary,
 		         role->state == KK_LIFE_STARTING ? " while inheriting" : "");
+	kk_run_in_hand(role->scene->run, role->number, item, sizeof(item));
 	kk_report_death(role->scene->report,
 	                &(struct kk_report_death){
 	                    .role = role->number,
@@ -321,6 +322,7 @@ static void write_obituary(struct kk_role *role, const struct kk_process_end *en
 	                    .how = how,
 	                    .uptime = (double)(now_ns - role->since_ns) / 1e9,
 	                    .restarts = role->restarts,
+	                    .item = item,
 	                    .in_hand = counters->in_flight ? counters->in_flight : counters->since_ns != 0,
 	                    /* Whoever was killed from outside has not spoken of it. */
 	                    .last_words = end->signal == SIGKILL ? "" : kk_last_lines_get(&role->last_lines, 0),

@@ -8,7 +8,7 @@
  */
 #include "report/text.h"
 #include "worker/crew.h"
-#include "worker/redact.h"
+#include "report/redact.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -327,6 +328,7 @@ int kk_worker_main(int start_fd)
 	if (!worker)
 		return KK_WORKER_CANNOT;
 	worker->statm = -1;
+	prctl(PR_SET_NAME, "kakehi"); /* it was started under the name "exe" */
 	int status = read_start(worker, start_fd) < 0 ? KK_WORKER_CORRUPT : play(worker);
 	free_worker(worker);
 	return status;

@@ -17,7 +17,7 @@ struct kk_worker_start {
 	uint32_t role, life;
 	uint64_t plan_bytes;
 	int32_t lifeline;  /* read end of a pipe whose other end only the supervisor has           */
-	int32_t log;       /* where log lines go: a pipe to the supervisor                         */
+	int32_t log;       /* where lines go, each "LEVEL text\n": to the supervisor */
 	int32_t log_level; /* enum kk_log_level                                                    */
 	int32_t control, counters, arena_write, recorder_state;
 	int32_t arena_read[KK_PLAN_MAX_STAGES];

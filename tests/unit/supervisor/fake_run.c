@@ -156,6 +156,14 @@ uint32_t kk_run_begin_life(struct kk_run *run, unsigned role, enum kk_cause caus
 	return life;
 }
 
+void kk_run_in_hand(const struct kk_run *run, unsigned role, char *to, size_t size)
+{
+	(void)run;
+	(void)role;
+	if (size > 0)
+		to[0] = 0;
+}
+
 void kk_run_wake_around(struct kk_run *run, unsigned role)
 {
 	(void)role;

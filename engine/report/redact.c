@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "worker/redact.h"
+#include "report/redact.h"
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine/worker/redact.h - reads a key, produces what of it may be shown. */
-#ifndef ENGINE_WORKER_REDACT_H
-#define ENGINE_WORKER_REDACT_H
+/* engine/report/redact.h - reads a key, produces what of it may be shown. */
+#ifndef ENGINE_REPORT_REDACT_H
+#define ENGINE_REPORT_REDACT_H
 
 #include <stddef.h>
 
