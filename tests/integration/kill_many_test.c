@@ -11,7 +11,7 @@ static void test_200_kills_in_5000_photos(void **state)
 static void test_40_kills_of_workers_and_their_heirs(void **state)
 {
 	(void)state;
-	killing_run(1500, 40, 2);
+	killing_run(3000, 40, 2);
 }
 
 static const struct CMUnitTest tests[] = {
