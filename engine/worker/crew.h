@@ -86,6 +86,8 @@ struct worker {
 };
 
 /* hand.c */
+/* hand_clear - nothing made, nothing said about it yet. hand_take - the same for an item as it came; -1: corrupt. */
+void hand_clear(struct hand *hand, struct worker *worker, uint32_t handle);
 int hand_take(struct hand *hand, struct worker *worker, uint32_t handle);
 void *hand_reserve(struct hand *hand, uint64_t bytes);
 void *hand_grow(struct hand *hand, uint64_t bytes);

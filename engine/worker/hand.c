@@ -28,10 +28,8 @@ static int show_payload(struct hand *hand, const struct item_head *head, unsigne
 	return 0;
 }
 
-int hand_take(struct hand *hand, struct worker *worker, uint32_t handle)
+void hand_clear(struct hand *hand, struct worker *worker, uint32_t handle)
 {
-	struct item_head *head = run_head(worker->run, handle);
-	struct source_record *record = run_record(worker->run, handle);
 	hand->worker = worker;
 	hand->handle = handle;
 	hand->settled = false;
@@ -41,6 +39,13 @@ int hand_take(struct hand *hand, struct worker *worker, uint32_t handle)
 	hand->field_bytes = 0;
 	hand->fail_class = KK_FAIL_OTHER;
 	hand->text[0] = 0;
+}
+
+int hand_take(struct hand *hand, struct worker *worker, uint32_t handle)
+{
+	struct item_head *head = run_head(worker->run, handle);
+	struct source_record *record = run_record(worker->run, handle);
+	hand_clear(hand, worker, handle);
 	hand->item = (struct kk_item){
 	    .context = &worker->context,
 	    .sequence = record->sequence,

@@ -80,13 +80,7 @@ static void begin(struct worker *worker, struct hand *hand, uint32_t handle, uin
 	record->key_bytes = 0;
 	record->field_bytes = 0;
 	record->bytes[0] = 0;
-	hand->worker = worker;
-	hand->handle = handle;
-	hand->reserved.index = 0;
-	hand->committed = false;
-	hand->field_bytes = 0;
-	hand->fail_class = KK_FAIL_OTHER;
-	hand->text[0] = 0;
+	hand_clear(hand, worker, handle);
 	hand->item = (struct kk_item){.context = &worker->context, .sequence = sequence};
 }
 
