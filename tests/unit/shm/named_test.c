@@ -39,7 +39,7 @@ static void test_create_attach_unlink(void **state)
 	struct kk_shm_named *two = kk_shm_open_named(own_name(), KK_SHM_ATTACH, 0, &error);
 	assert_non_null(two);
 	assert_int_equal(kk_shm_named_bytes(two), 1000);
-	strcpy(kk_shm_named_memory(one), "hello");
+	memcpy(kk_shm_named_memory(one), "hello", sizeof("hello"));
 	assert_string_equal(kk_shm_named_memory(two), "hello");
 	kk_shm_close_named(one);
 	assert_string_equal(kk_shm_named_memory(two), "hello");
