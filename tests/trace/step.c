@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "step.h"
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum phase { BEFORE, DURING, AFTER };
+
+/* Shared with the worker. Only single words, written on one side; the worker stands still when the tracer looks. */
+struct marks {
+	uint32_t phase;
+	int32_t result;
+};
+
+static struct marks *marks;
+
+static void mark(enum phase phase)
+{
+	__atomic_store_n(&marks->phase, phase, __ATOMIC_SEQ_CST);
+}
+
+static enum phase marked(void)
+{
+	return __atomic_load_n(&marks->phase, __ATOMIC_SEQ_CST);
+}
+
+static void work(int (*run)(void))
+{
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
+		_exit(99);
+	syscall(SYS_kill, getpid(), SIGSTOP);
+	mark(DURING);
+	int result = run();
+	marks->result = result;
+	mark(AFTER);
+	_exit(0);
+}
+
+bool step_asleep(pid_t pid)
+{
+	char path[32], text[256];
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	ssize_t bytes = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (bytes <= 0)
+		return false;
+	text[bytes] = '\0';
+	const char *name_end = strrchr(text, ')');
+	return name_end && name_end[1] && name_end[2] == 'S';
+}
+
+/* Waits for the end of one step. False: it went to sleep in the middle of it. */
+static bool step_done(pid_t pid, bool may_sleep, int *status)
+{
+	if (!may_sleep)
+		return waitpid(pid, status, 0) == pid;
+	for (;;) {
+		if (waitpid(pid, status, WNOHANG) == pid)
+			return true;
+		if (step_asleep(pid))
+			return false;
+		sched_yield();
+	}
+}
+
+/* One instruction further. False: it is not there any more, or it sleeps and is to die there. */
+static bool step(pid_t pid, const struct step_plan *plan)
+{
+	int status;
+	if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) < 0)
+		return false;
+	while (!step_done(pid, plan->may_sleep, &status)) {
+		if (plan->die_asleep)
+			return false;
+		if (plan->wake)
+			plan->wake();
+	}
+	return WIFSTOPPED(status);
+}
+
+static void end(pid_t pid)
+{
+	int status;
+	kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) == pid && WIFSTOPPED(status))
+		;
+}
+
+/* Up to the first instruction of the operation. */
+static bool reach_start(pid_t pid, const struct step_plan *plan)
+{
+	int status;
+	if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+		return false;
+	if (ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_EXITKILL) < 0)
+		return false;
+	while (marked() == BEFORE)
+		if (!step(pid, plan))
+			return false;
+	return true;
+}
+
+/* ---- jumping, where the machine has a breakpoint that we know */
+
+enum { PATH_MAX_STEPS = 100000 };
+
+static struct {
+	uint64_t at[PATH_MAX_STEPS]; /* address of instruction i */
+	long count;                  /* 0: none remembered       */
+} path;
+
+#ifdef __x86_64__
+enum { BREAKPOINT = 0xcc };
+
+static const bool can_jump = true;
+
+static uint64_t address(pid_t pid)
+{
+	return (uint64_t)ptrace(PTRACE_PEEKUSER, pid, offsetof(struct user_regs_struct, rip), NULL);
+}
+
+static void set_address(pid_t pid, uint64_t to)
+{
+	ptrace(PTRACE_POKEUSER, pid, offsetof(struct user_regs_struct, rip), to);
+}
+
+/* Returns the word that was there. */
+static long set_breakpoint(pid_t pid, uint64_t at)
+{
+	long word = ptrace(PTRACE_PEEKTEXT, pid, at, NULL);
+	ptrace(PTRACE_POKETEXT, pid, at, (word & ~0xffL) | BREAKPOINT);
+	return word;
+}
+#else
+static const bool can_jump = false;
+
+static uint64_t address(pid_t pid)
+{
+	(void)pid;
+	return 0;
+}
+
+static void set_address(pid_t pid, uint64_t to)
+{
+	(void)pid;
+	(void)to;
+}
+
+static long set_breakpoint(pid_t pid, uint64_t at)
+{
+	(void)pid;
+	(void)at;
+	return 0;
+}
+#endif
+
+static void lift_breakpoint(pid_t pid, uint64_t at, long word)
+{
+	ptrace(PTRACE_POKETEXT, pid, at, word);
+}
+
+/* Lets it run to the breakpoint at `to`. False: it ended. */
+static bool run_to(pid_t pid, uint64_t to)
+{
+	int status;
+	if (ptrace(PTRACE_CONT, pid, NULL, NULL) < 0 || waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+		return false;
+	set_address(pid, to);
+	return true;
+}
+
+/* From the instruction `*at` of the path to `to`. False: it ended on the way. */
+static bool jump(pid_t pid, const struct step_plan *plan, long *at, long to)
+{
+	bool there = true;
+	while (there && *at < to) {
+		uint64_t target = path.at[to];
+		if (path.at[*at] == target) {
+			there = step(pid, plan);
+			++*at;
+			continue;
+		}
+		long word = set_breakpoint(pid, target);
+		there = run_to(pid, target);
+		lift_breakpoint(pid, target, word);
+		do
+			++*at;
+		while (path.at[*at] != target);
+	}
+	return there;
+}
+
+static enum step_end trace_jumping(pid_t pid, const struct step_plan *plan, long *steps)
+{
+	bool there = true;
+	if (plan->rival && plan->rival_at <= plan->kill_at) {
+		there = jump(pid, plan, steps, plan->rival_at);
+		if (there)
+			plan->rival();
+	}
+	there = there && jump(pid, plan, steps, plan->kill_at);
+	return there ? STEP_KILLED : STEP_WRONG;
+}
+
+/* ---- stepping */
+
+static void remember(pid_t pid, long steps)
+{
+	if (steps == 0)
+		path.count = 0;
+	if (steps < PATH_MAX_STEPS)
+		path.at[path.count++] = address(pid);
+}
+
+static enum step_end trace(pid_t pid, const struct step_plan *plan, long *steps)
+{
+	for (*steps = 0;; ++*steps) {
+		if (marked() == AFTER)
+			return plan->any_result || marks->result == plan->expected ? STEP_FINISHED : STEP_WRONG;
+		if (plan->rival && *steps == plan->rival_at)
+			plan->rival();
+		if (plan->remember)
+			remember(pid, *steps);
+		if (*steps >= plan->kill_at || (plan->until && plan->until()))
+			return STEP_KILLED;
+		if (!step(pid, plan))
+			return plan->die_asleep ? STEP_KILLED : STEP_WRONG;
+	}
+}
+
+enum step_end step_run(const struct step_plan *plan, long *steps)
+{
+	*steps = 0;
+	if (!marks)
+		marks = mmap(NULL, sizeof(*marks), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (marks == MAP_FAILED)
+		abort();
+	mark(BEFORE);
+	pid_t pid = fork();
+	if (pid < 0)
+		abort();
+	if (pid == 0)
+		work(plan->run);
+	bool jumps = plan->jump && can_jump && plan->kill_at < path.count;
+	enum step_end how = STEP_WRONG;
+	if (reach_start(pid, plan))
+		how = jumps ? trace_jumping(pid, plan, steps) : trace(pid, plan, steps);
+	end(pid);
+	return how;
+}

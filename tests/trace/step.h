@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tests/trace/step.h - reads an operation and a number, produces a process killed after that many instructions of it.
+ *
+ * The worker is a child of the tracer, which moves it by ptrace one instruction at a time; a system call is one
+ * instruction. What it counts lies between two stores of the worker's to memory that the tracer reads.
+ * To jump: a second worker goes the same way, so a breakpoint at the k-th instruction's address, passed as often as the
+ * first one came there before, stops it at the very same place without k stops on the way.
+ */
+#ifndef TESTS_TRACE_STEP_H
+#define TESTS_TRACE_STEP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct step_plan {
+	int (*run)(void); /* the operation: called in the worker                                                    */
+	int expected;     /* what it returns                                                                        */
+	bool any_result;  /* whatever it returns is right                                                           */
+	bool may_sleep;   /* it may go to sleep: then `wake` is called, or it is killed there if `die_asleep`        */
+	bool die_asleep;
+	void (*wake)(void);
+	bool (*until)(void); /* asked after every instruction; true: the worker dies here. NULL: no such condition   */
+	void (*rival)(void); /* called once, when `rival_at` instructions are done. NULL: nobody                     */
+	long rival_at;
+	long kill_at;  /* dies after so many instructions                                                           */
+	bool remember; /* note where every instruction lies, for those who jump                                     */
+	bool jump;     /* the way is as last remembered: run to its end instead of stepping, where that is possible */
+};
+
+enum step_end {
+	STEP_KILLED,   /* after kill_at instructions, or where `until` or `die_asleep` said    */
+	STEP_FINISHED, /* the operation ended before, with `expected`                          */
+	STEP_WRONG,    /* it returned something else, or died by itself                        */
+};
+
+/* step_run - forks the worker, steps it and kills it; reaped in any case. `steps`: instructions done. */
+enum step_end step_run(const struct step_plan *plan, long *steps);
+
+/* step_asleep - does the process sleep in the kernel (state S)? */
+bool step_asleep(pid_t pid);
+
+#endif
