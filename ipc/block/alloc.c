@@ -14,6 +14,36 @@ static struct block_log *log_at(const struct kk_arena *arena, uint32_t index)
 	return &arena->memory->block[index];
 }
 
+/* Where the caller's own block lies and how long it is, by what only this process can write: others may write into the
+ * log, but nobody shall make us write into our arena at a place of his choosing, or behind its end. */
+static bool own_extent(const struct kk_arena *arena, const struct kk_block_ref *ref, uint64_t *offset, uint64_t *length)
+{
+	uint32_t index = ref->index - 1;
+	if (!arena->region || ref->index == 0 || ref->index > arena->count)
+		return false;
+	if (is_big(arena, index)) {
+		*offset = arena->shape.regions * arena->shape.region_bytes;
+		*length = arena->shape.big_bytes;
+		return true;
+	}
+	if (index < arena->base || !region_at(arena->region, index - arena->base, offset, length))
+		return false;
+	*offset += arena->region_offset;
+	return true;
+}
+
+void *kk_block_memory(const struct kk_arena *arena, const struct kk_block_ref *ref)
+{
+	uint64_t offset, length;
+	return own_extent(arena, ref, &offset, &length) ? arena->data + offset : NULL;
+}
+
+uint64_t kk_block_capacity(const struct kk_arena *arena, const struct kk_block_ref *ref)
+{
+	uint64_t offset, length;
+	return own_extent(arena, ref, &offset, &length) ? length : 0;
+}
+
 static bool block_is_free(void *arg, uint32_t slot)
 {
 	struct kk_arena *arena = arg;

@@ -153,23 +153,6 @@ const void *kk_block_read(const struct kk_arena *arena, const struct kk_block_re
 	return used <= length ? arena->data + offset : NULL;
 }
 
-void *kk_block_memory(const struct kk_arena *arena, const struct kk_block_ref *ref)
-{
-	const struct block_log *log = log_of(arena, ref);
-	uint64_t offset, length;
-	if (!log || !arena->data || !extent_of(arena, log, &offset, &length))
-		return NULL;
-	return arena->data + offset;
-}
-
-uint64_t kk_block_capacity(const struct kk_arena *arena, const struct kk_block_ref *ref)
-{
-	const struct block_log *log = log_of(arena, ref);
-	if (!log || word_generation(atomic_load_explicit(&log->word, memory_order_acquire)) != ref->generation)
-		return 0;
-	return atomic_load_explicit(&log->length, memory_order_relaxed);
-}
-
 uint32_t kk_arena_used(const struct kk_arena *arena)
 {
 	uint32_t used = 0;

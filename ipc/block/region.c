@@ -5,8 +5,8 @@
 #define NOBODY UINT32_MAX
 
 struct place {
-	uint64_t offset, length;
-	uint32_t before, after; /* neighbours in the order of addresses */
+	uint64_t offset, length; /* length 0: no block     */
+	uint32_t before, after;  /* neighbours in the order of addresses */
 };
 
 struct region {
@@ -61,9 +61,22 @@ static void link_behind(struct region *r, uint32_t before, uint32_t slot, uint64
 		r->place[after].before = slot;
 }
 
+bool region_at(const struct region *region, uint32_t slot, uint64_t *offset, uint64_t *length)
+{
+	if (slot >= region->slots || region->place[slot].length == 0)
+		return false;
+	*offset = region->place[slot].offset;
+	*length = region->place[slot].length;
+	return true;
+}
+
+/* A broken process can make the log say that a block is free which its owner will give back once more. */
 void region_remove(struct region *region, uint32_t slot)
 {
 	struct place *p = &region->place[slot];
+	if (p->length == 0)
+		return;
+	p->length = 0;
 	if (p->before == NOBODY)
 		region->first = p->after;
 	else
@@ -130,7 +143,7 @@ bool region_place(struct region *region, uint64_t length, uint32_t *slot, uint64
 bool region_insert(struct region *region, uint32_t slot, uint64_t offset, uint64_t length)
 {
 	struct region *r = region;
-	if (slot >= r->slots || length > r->bytes || offset > r->bytes - length)
+	if (slot >= r->slots || length == 0 || length > r->bytes || offset > r->bytes - length)
 		return false;
 	uint32_t i = 0;
 	while (i < r->unused_count && r->unused[i] != slot)
@@ -158,7 +171,7 @@ bool region_insert(struct region *region, uint32_t slot, uint64_t offset, uint64
 bool region_resize(struct region *region, uint32_t slot, uint64_t length)
 {
 	struct place *p = &region->place[slot];
-	if (length > p->length && room_end(region, slot) - p->offset < length)
+	if (p->length == 0 || (length > p->length && room_end(region, slot) - p->offset < length))
 		return false;
 	p->length = length;
 	return true;

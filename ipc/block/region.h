@@ -24,7 +24,9 @@ bool region_insert(struct region *region, uint32_t slot, uint64_t offset, uint64
 bool region_place(struct region *region, uint64_t length, uint32_t *slot, uint64_t *offset);
 /* region_resize - may the block be `length` bytes long where it is? Then it is from now on. */
 bool region_resize(struct region *region, uint32_t slot, uint64_t length);
-/* region_remove - the block in `slot` is gone. */
+/* region_remove - the block in `slot` is gone; nothing if there is none. */
 void region_remove(struct region *region, uint32_t slot);
+/* region_at - where the block in `slot` lies and how long it is. false: there is none. */
+bool region_at(const struct region *region, uint32_t slot, uint64_t *offset, uint64_t *length);
 
 #endif

@@ -79,7 +79,7 @@ KK_API int kk_block_alloc(struct kk_arena *arena, uint64_t size, bool may_take_b
 KK_API int kk_block_grow(struct kk_arena *arena, struct kk_block_ref *ref, uint64_t keep, uint64_t size);
 /* kk_block_shrink - gives back what a CLAIMED block has beyond `size` bytes. */
 KK_API void kk_block_shrink(struct kk_arena *arena, const struct kk_block_ref *ref, uint64_t size);
-/* kk_block_capacity - bytes of a block of this arena; 0 if the ref is stale. */
+/* kk_block_capacity - bytes of the caller's own CLAIMED block; 0 if there is no such block. */
 KK_API uint64_t kk_block_capacity(const struct kk_arena *arena, const struct kk_block_ref *ref);
 /* kk_block_memory - where the caller's own CLAIMED block lies, writable. */
 KK_API void *kk_block_memory(const struct kk_arena *arena, const struct kk_block_ref *ref);

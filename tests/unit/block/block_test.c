@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Arenas by themselves: random allocation against a model, grow, shrink, lanes, the big block, an heir. */
+#include "block/log.h"
 #include "harness.h"
 #include <kakehi/block.h>
 #include <stdlib.h>
@@ -185,11 +186,40 @@ static void test_stale_and_wild_refs(void **state)
 	drop(&f);
 }
 
+/* Others can write into the log. Whatever they make of it, the owner of a block writes only where he allocated it, and
+ * his own book stays in order. */
+static void test_broken_log(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct kk_block_ref ref, next;
+	make(&f, (struct kk_arena_shape){1, 2, 4096, 4096});
+	struct arena_memory *memory = f.log;
+	assert_int_equal(kk_block_alloc(f.arena, 1000, false, &ref), KK_OK);
+	unsigned char *at = kk_block_memory(f.arena, &ref);
+	atomic_store(&memory->block[ref.index - 1].offset, 8192 - 64);
+	atomic_store(&memory->block[ref.index - 1].length, 64);
+	assert_ptr_equal(kk_block_memory(f.arena, &ref), at);
+	atomic_store(&memory->block[ref.index - 1].length, 8192);
+	assert_int_equal(kk_block_capacity(f.arena, &ref), 1024);
+	assert_int_equal(kk_block_grow(f.arena, &ref, 1000, 5000), KK_ERR_INVALID);
+
+	atomic_store(&memory->block[ref.index - 1].word, word_make(BLOCK_FREE, 0, ref.generation, 0));
+	assert_int_equal(kk_block_alloc(f.arena, 4096, false, &next), KK_OK);
+	for (int i = 0; i < 100; i++)
+		kk_block_cancel(f.arena, &ref);
+	for (int i = 0; i < 100; i++)
+		kk_block_cancel(f.arena, &next);
+	assert_int_equal(kk_block_alloc(f.arena, 4096, false, &next), KK_OK);
+	drop(&f);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_random),
     cmocka_unit_test(test_lanes),
     cmocka_unit_test(test_big),
     cmocka_unit_test(test_heir),
     cmocka_unit_test(test_stale_and_wild_refs),
+    cmocka_unit_test(test_broken_log),
 };
 HARNESS_MAIN(tests)
