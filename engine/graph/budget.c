@@ -11,7 +11,9 @@
 #define MAX_SHARE        (UINT64_C(1) << 38) /* times the largest weight, 2^25, it does not overflow          */
 #define MIN_BLOCKS       16
 #define MIN_GROUPS       256
+#define ENOUGH_GROUPS    512
 #define MAX_GROUPS       8192
+#define ENOUGH_GROUPS    512
 #define RECORDS_SHARE    16 /* of the ceiling, at most, for the source's records                            */
 
 static uint64_t round_up(uint64_t bytes)
@@ -44,13 +46,18 @@ static uint32_t fewest_groups(const struct kk_plan *plan)
 	return power_of_two_from(2 * workers);
 }
 
+/* Enough to keep every worker's hands and half of the queues full, but no more: what is under way when somebody presses
+ * ^C has to be finished. */
 static uint32_t wanted_groups(const struct kk_plan *plan, uint32_t fewest)
 {
-	uint64_t slots = 0;
+	uint64_t slots = 0, hands = 0;
 
-	for (uint32_t i = 0; i < plan->stage_count; i++)
+	for (uint32_t i = 0; i < plan->stage_count; i++) {
 		slots += plan->stage[i].ring_slots;
-	uint32_t groups = power_of_two_from(slots < MIN_GROUPS ? MIN_GROUPS : least(slots, MAX_GROUPS));
+		hands += (uint64_t)plan->stage[i].workers * plan->stage[i].in_flight;
+	}
+	uint64_t wanted = slots < MIN_GROUPS ? MIN_GROUPS : least(slots, ENOUGH_GROUPS);
+	uint32_t groups = power_of_two_from(wanted < 2 * hands ? least(2 * hands, MAX_GROUPS) : wanted);
 	while (groups > fewest && (uint64_t)groups * plan->record_bytes * plan->lanes > plan->memory / RECORDS_SHARE)
 		groups /= 2;
 	return groups < fewest ? fewest : groups;

@@ -161,6 +161,16 @@ static void test_no_more_than_useful(void **state)
 	assert_int_equal(plan.groups, 256);
 	assert_true(budget.total < 8 * MIB);
 	assert_true(plan.stage[0].region_bytes >= 257 * 100);
+	/* Long queues alone do not put more items under way than can be finished after a ^C ... */
+	plan.groups = 0;
+	plan.stage[1].ring_slots = 4096;
+	assert_int_equal(kk_budget_divide(&plan, &sizes, &budget), KK_OK);
+	assert_int_equal(plan.groups, 512);
+	/* ... but many hands do. */
+	plan.groups = 0;
+	plan.stage[1].in_flight = 500;
+	assert_int_equal(kk_budget_divide(&plan, &sizes, &budget), KK_OK);
+	assert_int_equal(plan.groups, 1024);
 }
 
 /* `groups:` of the config is kept, whatever the memory. */
