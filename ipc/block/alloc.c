@@ -55,17 +55,20 @@ static bool block_is_free(void *arg, uint32_t slot)
 
 static void free_claimed(struct kk_arena *arena, uint32_t index)
 {
+	KK_POINT("cancel: read word");
 	uint64_t word = atomic_load_explicit(&log_at(arena, index)->word, memory_order_relaxed);
 	KK_POINT("cancel");
 	atomic_store_explicit(&log_at(arena, index)->word,
 	                      word_make(BLOCK_FREE, 0, (word_generation(word) + 1) & GENERATION_MASK, 0),
 	                      memory_order_release);
+	KK_POINT("cancel: done");
 }
 
 /* Frees what a predecessor claimed and shared with nobody; enters what lives into the private book. */
 static int take_over(struct kk_arena *arena, uint32_t index, unsigned role)
 {
 	struct block_log *log = log_at(arena, index);
+	KK_POINT("adopt: read word");
 	uint64_t word = atomic_load_explicit(&log->word, memory_order_acquire);
 	if (word_state(word) == BLOCK_CLAIMED && word_role(word) == role) {
 		free_claimed(arena, index);
@@ -73,6 +76,7 @@ static int take_over(struct kk_arena *arena, uint32_t index, unsigned role)
 	}
 	if (word_state(word) != BLOCK_SHARED || is_big(arena, index))
 		return KK_OK;
+	KK_POINT("adopt: read extent");
 	uint64_t offset = atomic_load_explicit(&log->offset, memory_order_relaxed);
 	uint64_t length = atomic_load_explicit(&log->length, memory_order_relaxed);
 	bool entered = offset >= arena->region_offset &&
@@ -112,11 +116,15 @@ static bool alloc_in_region(struct kk_arena *arena, uint64_t length, struct kk_b
 	if (!region_place(arena->region, length, &slot, &offset))
 		return false;
 	struct block_log *log = log_at(arena, arena->base + slot);
+	KK_POINT("alloc: read generation");
 	uint32_t generation = word_generation(atomic_load_explicit(&log->word, memory_order_relaxed));
+	KK_POINT("alloc: write offset");
 	atomic_store_explicit(&log->offset, arena->region_offset + offset, memory_order_relaxed);
+	KK_POINT("alloc: write length");
 	atomic_store_explicit(&log->length, length, memory_order_relaxed);
 	KK_POINT("alloc: claim");
 	atomic_store_explicit(&log->word, word_make(BLOCK_CLAIMED, arena->role, generation, 0), memory_order_release);
+	KK_POINT("alloc: claimed");
 	*ref = (struct kk_block_ref){.index = arena->base + slot + 1, .generation = generation};
 	return true;
 }
@@ -135,6 +143,7 @@ static bool alloc_big(struct kk_arena *arena, uint64_t length, struct kk_block_r
 	                                             word_make(BLOCK_CLAIMED, arena->role, word_generation(word), 0),
 	                                             memory_order_acq_rel, memory_order_relaxed))
 		return false;
+	KK_POINT("alloc: claimed big");
 	*ref = (struct kk_block_ref){.index = arena->count, .generation = word_generation(word)};
 	return true;
 }
@@ -158,6 +167,7 @@ static void move_block(struct kk_arena *arena, struct kk_block_ref *ref, struct 
 	to.size = ref->size;
 	to.extra = ref->extra;
 	memcpy(kk_block_memory(arena, &to), kk_block_memory(arena, ref), keep);
+	KK_POINT("grow: moved");
 	kk_block_cancel(arena, ref);
 	*ref = to;
 }
@@ -173,7 +183,9 @@ int kk_block_grow(struct kk_arena *arena, struct kk_block_ref *ref, uint64_t kee
 	if (is_big(arena, index))
 		return KK_ERR_INVALID;
 	if (region_resize(arena->region, index - arena->base, length)) {
+		KK_POINT("grow: write length");
 		atomic_store_explicit(&log_at(arena, index)->length, length, memory_order_relaxed);
+		KK_POINT("grow: done");
 		return KK_OK;
 	}
 	struct kk_block_ref to;
@@ -191,7 +203,9 @@ void kk_block_shrink(struct kk_arena *arena, const struct kk_block_ref *ref, uin
 	if (is_big(arena, index) || length >= kk_block_capacity(arena, ref))
 		return;
 	region_resize(arena->region, index - arena->base, length);
+	KK_POINT("shrink: write length");
 	atomic_store_explicit(&log_at(arena, index)->length, length, memory_order_relaxed);
+	KK_POINT("shrink: done");
 }
 
 void kk_block_cancel(struct kk_arena *arena, const struct kk_block_ref *ref)

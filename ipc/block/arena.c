@@ -92,6 +92,7 @@ void kk_block_share(struct kk_arena *arena, const struct kk_block_ref *ref, uint
 	struct block_log *log = log_of(arena, ref);
 	KK_POINT("share");
 	atomic_store_explicit(&log->word, word_make(BLOCK_SHARED, 0, ref->generation, lanes), memory_order_release);
+	KK_POINT("share: done");
 	arena->claimed--;
 }
 
@@ -103,6 +104,7 @@ void kk_block_add_lane(struct kk_arena *arena, const struct kk_block_ref *ref, u
 	KK_POINT("add lane");
 	/* The caller holds a lane, so the block lives; only the bits of other holders may change under us. */
 	atomic_fetch_or_explicit(&log->word, UINT64_C(1) << lane, memory_order_acq_rel);
+	KK_POINT("add lane: done");
 }
 
 bool kk_block_release(struct kk_arena *arena, const struct kk_block_ref *ref, unsigned lane)
@@ -123,9 +125,9 @@ bool kk_block_release(struct kk_arena *arena, const struct kk_block_ref *ref, un
 		/* release: our last look at the data comes before the allocator uses it again, which acquires. */
 	} while (!atomic_compare_exchange_weak_explicit(&log->word, &word, next, memory_order_acq_rel,
 	                                                memory_order_relaxed));
+	KK_POINT("release: done");
 	if (word_state(next) != BLOCK_FREE)
 		return false;
-	KK_POINT("release: wake");
 	kk_event_wake(&arena->memory->room, INT_MAX, arena->bell);
 	return true;
 }
@@ -133,6 +135,7 @@ bool kk_block_release(struct kk_arena *arena, const struct kk_block_ref *ref, un
 /* Offset and length as the log says them, if they lie inside the data. */
 static bool extent_of(const struct kk_arena *arena, const struct block_log *log, uint64_t *offset, uint64_t *length)
 {
+	KK_POINT("read extent");
 	*offset = atomic_load_explicit(&log->offset, memory_order_relaxed);
 	*length = atomic_load_explicit(&log->length, memory_order_relaxed);
 	uint64_t bytes = kk_arena_data_size(&arena->shape);
@@ -145,6 +148,7 @@ const void *kk_block_read(const struct kk_arena *arena, const struct kk_block_re
 	uint64_t offset, length;
 	if (!log || !arena->data)
 		return NULL;
+	KK_POINT("read: look at word");
 	uint64_t word = atomic_load_explicit(&log->word, memory_order_acquire);
 	if (word_state(word) != BLOCK_SHARED || word_generation(word) != ref->generation ||
 	    !extent_of(arena, log, &offset, &length))

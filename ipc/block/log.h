@@ -4,15 +4,9 @@
 #define IPC_BLOCK_LOG_H
 
 #include "block/region.h"
+#include "wait/point.h"
 #include <kakehi/block.h>
 #include <stdatomic.h>
-
-#ifdef KK_POINTS
-void kk_point(const char *site);
-#define KK_POINT(site) kk_point(site)
-#else
-#define KK_POINT(site) ((void)0)
-#endif
 
 enum block_state { BLOCK_FREE = 0, BLOCK_CLAIMED = 1, BLOCK_SHARED = 2 };
 

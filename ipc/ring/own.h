@@ -7,20 +7,13 @@
 #ifndef IPC_RING_OWN_H
 #define IPC_RING_OWN_H
 
+#include "wait/point.h"
 #include <kakehi/ring.h>
 #include <stdatomic.h>
 
 #define POSITION_MASK   ((UINT64_C(1) << KK_POSITION_BITS) - 1)
 #define HANDLE_NONE     0xffffffu /* a slot that was never filled */
 #define HANDLE_SENTINEL 0xfffffeu
-
-/* Where a test may kill, stop or yield: before and after every access to shared memory. Nothing in a release. */
-#ifdef KK_POINTS
-void kk_point(const char *site);
-#define KK_POINT(site) kk_point(site)
-#else
-#define KK_POINT(site) ((void)0)
-#endif
 
 static inline uint64_t own_make(enum kk_own_state state, unsigned role, unsigned ring, unsigned side, uint64_t position)
 {

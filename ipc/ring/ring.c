@@ -185,6 +185,7 @@ int kk_ring_put(struct kk_ring *ring, uint32_t handle, unsigned side)
 {
 	struct ring_memory *m = ring->memory;
 	_Atomic uint64_t *own = own_of(ring->table, handle);
+	KK_POINT("put: read own");
 	const uint64_t before = atomic_load_explicit(own, memory_order_relaxed);
 	uint64_t position, slot, wanted;
 	do {
@@ -192,6 +193,7 @@ int kk_ring_put(struct kk_ring *ring, uint32_t handle, unsigned side)
 		if (status != KK_OK) {
 			KK_POINT("put: restore own");
 			atomic_store_explicit(own, before, memory_order_relaxed);
+			KK_POINT("put: own restored");
 			return status;
 		}
 		KK_POINT("K1");
@@ -204,6 +206,7 @@ int kk_ring_put(struct kk_ring *ring, uint32_t handle, unsigned side)
 	                                                  memory_order_release, memory_order_relaxed));
 	KK_POINT("K3");
 	atomic_store_explicit(&m->tail, (position + 1) & POSITION_MASK, memory_order_relaxed);
+	KK_POINT("put: done");
 	return KK_OK;
 }
 
@@ -249,6 +252,7 @@ static int claim_at(struct kk_ring *ring, uint64_t *position, uint32_t *handle)
 /* Putters sleep until half of the ring is free, so that they are not woken for every single slot. */
 static void make_room_known(struct kk_ring *ring, uint64_t head)
 {
+	KK_POINT("take: read tail");
 	uint64_t tail = atomic_load_explicit(&ring->memory->tail, memory_order_relaxed);
 	uint64_t queued = (tail - head) & POSITION_MASK;
 	if (queued <= (ring->mask + 1) / 2 || queued > ring->mask + 1) {
@@ -269,6 +273,7 @@ int kk_ring_take(struct kk_ring *ring, uint32_t *handles, int max)
 	if (position != start) {
 		KK_POINT("L2");
 		atomic_store_explicit(&m->head, position, memory_order_relaxed);
+		KK_POINT("take: head moved");
 	}
 	if (taken > 0)
 		make_room_known(ring, position);
@@ -289,6 +294,7 @@ int kk_ring_close(struct kk_ring *ring)
 	} while (!atomic_compare_exchange_strong_explicit(&m->slot[position & ring->mask], &slot,
 	                                                  slot_make(cycle_of(ring, position), HANDLE_SENTINEL),
 	                                                  memory_order_release, memory_order_relaxed));
+	KK_POINT("close: wake");
 	kk_event_wake_all(ring->items, ring->items_bell);
 	return KK_OK;
 }
@@ -297,12 +303,15 @@ int kk_ring_close(struct kk_ring *ring)
 static uint64_t true_tail(const struct kk_ring *ring, bool *closed)
 {
 	struct ring_memory *m = ring->memory;
+	KK_POINT("end: read tail");
 	uint64_t p = atomic_load_explicit(&m->tail, memory_order_relaxed) & POSITION_MASK;
 	*closed = false;
 	for (;;) {
+		KK_POINT("end: read slot before");
 		/* The slot before: a sentinel is always the last thing put. */
 		uint64_t last = atomic_load_explicit(&m->slot[(p - 1) & ring->mask], memory_order_acquire);
 		*closed = slot_handle(last) == HANDLE_SENTINEL;
+		KK_POINT("end: read slot");
 		uint64_t s = atomic_load_explicit(&m->slot[p & ring->mask], memory_order_acquire);
 		uint64_t before = (cycle_of(ring, p) - 1) & ring->cycle_mask;
 		if (slot_cycle(s) == before || is_behind(ring, slot_cycle(s), before))
@@ -328,12 +337,15 @@ uint64_t kk_ring_puts(const struct kk_ring *ring)
 /* Walks from the head hint over what was claimed already. */
 static uint64_t true_head(const struct kk_ring *ring)
 {
+	KK_POINT("begin: read head");
 	uint64_t p = atomic_load_explicit(&ring->memory->head, memory_order_relaxed) & POSITION_MASK;
 	for (;;) {
+		KK_POINT("begin: read slot");
 		uint64_t s = atomic_load_explicit(&ring->memory->slot[p & ring->mask], memory_order_acquire);
 		uint64_t cycle = cycle_of(ring, p);
 		if (slot_cycle(s) == cycle) {
 			uint32_t handle = slot_handle(s);
+			KK_POINT("begin: read own");
 			if (handle >= ring->table->count ||
 			    own_is_queued_at(atomic_load_explicit(own_of(ring->table, handle), memory_order_acquire),
 			                     ring->number, p))

@@ -67,6 +67,7 @@ void *kk_table_entry(const struct kk_table *table, uint32_t handle)
 
 uint64_t kk_table_own_word(const struct kk_table *table, uint32_t handle)
 {
+	KK_POINT("look at own");
 	return atomic_load_explicit(own_of(table, handle), memory_order_acquire);
 }
 
@@ -79,11 +80,13 @@ struct kk_own kk_table_own(const struct kk_table *table, uint32_t handle)
 void kk_table_commit(struct kk_table *table, uint32_t handle)
 {
 	_Atomic uint64_t *own = own_of(table, handle);
+	KK_POINT("commit: read own");
 	uint64_t now = atomic_load_explicit(own, memory_order_relaxed);
 	KK_POINT("commit");
 	/* Only the heir reads this, whose start is ordered behind the death; release keeps the record in front of it
 	 * for whoever looks from outside. */
 	atomic_store_explicit(own, own_with_state(now, KK_OWN_COMMIT), memory_order_release);
+	KK_POINT("commit: done");
 }
 
 void kk_table_park(struct kk_table *table, uint32_t handle)
@@ -97,12 +100,14 @@ void kk_table_park(struct kk_table *table, uint32_t handle)
 	KK_POINT("park");
 	/* A CAS, since the group may have been settled and begun anew by others behind our back. */
 	atomic_compare_exchange_strong(own, &now, own_make(KK_OWN_PARKED, 0, 0, 0, 0));
+	KK_POINT("park: done");
 }
 
 void kk_table_idle(struct kk_table *table, uint32_t handle)
 {
 	KK_POINT("idle");
 	atomic_store_explicit(own_of(table, handle), own_make(KK_OWN_IDLE, 0, 0, 0, 0), memory_order_release);
+	KK_POINT("idle: done");
 }
 
 static int put_waiting(const struct kk_heir *heir, struct kk_ring *ring, uint32_t handle, unsigned side)
