@@ -79,6 +79,8 @@ struct item_head {
 };
 _Static_assert(sizeof(struct item_head) == 192, "two cache lines for failures, one for everybody");
 
+enum { ITEM_HEAD_HOP = 64 }; /* bytes of a header that every hop touches */
+
 /* With branches: one word a source item.  life:32 | worst verdict:4 | last lane:8 | settled lanes:16 ... any holder, by
  * CAS. */
 

@@ -36,6 +36,8 @@ struct hand {
 	struct kk_item item;
 	struct worker *worker;
 	uint32_t handle;
+	unsigned lane;
+	uint32_t inherited;   /* bytes of fields behind the payload it came with */
 	bool in_use, settled; /* flight.c */
 	enum kk_verdict verdict;
 	struct kk_block_ref reserved; /* CLAIMED block; index 0: none */
@@ -104,6 +106,8 @@ void hand_cancel(struct hand *hand);
 /* deliver.c: false means that a ring is full; with `wait` it sleeps instead (and returns false only if the memory is
  * corrupt). */
 bool deliver(struct worker *worker, uint32_t handle, bool wait);
+/* head_is_sound - a copy of a header: are its lane and its payloads' stages such as there are? */
+bool head_is_sound(const struct worker *worker, const struct item_head *head);
 /* deliver_announce - tells those who wait for what was put since the last call. */
 void deliver_announce(struct worker *worker);
 void deliver_routes(struct worker *worker);

@@ -8,6 +8,11 @@
  *   put this header: into the next ring, or, if it ends here, release its payload and send the item home
  *
  * An item that goes on unchanged to one ring needs no COMMIT: the put is the decision.
+ *
+ * All of it works on a copy of the header that belongs to this claim. An heir may be late: once its lane is settled the
+ * others can finish the item, and the source can begin the header's next life while the heir still looks at it. With
+ * the copy everything it then does is stale, and known to be: the block's generation, the group's life, its own word.
+ * And what a broken process writes into the header is checked once and cannot change behind the check.
  */
 #include "worker/crew.h"
 
@@ -136,7 +141,7 @@ static void release_pay(struct kk_run *run, const struct item_head *head, unsign
 		kk_block_release(run->arena[stage], &head->pay[side], head->lane);
 }
 
-static bool end_item(struct worker *worker, uint32_t handle, struct item_head *head, unsigned side, bool wait)
+static bool end_item(struct worker *worker, uint32_t handle, const struct item_head *head, unsigned side, bool wait)
 {
 	release_pay(worker->run, head, side);
 	unsigned end = end_of(head->verdict);
@@ -157,10 +162,10 @@ static uint32_t sibling(const struct kk_plan *plan, uint32_t handle, unsigned la
 	return base + (handle - base + plan->lanes + to_lane - lane) % plan->lanes;
 }
 
-static bool start_branch(struct worker *worker, uint32_t handle, unsigned side, unsigned ring, unsigned lane, bool wait)
+static bool start_branch(struct worker *worker, uint32_t handle, const struct item_head *head, unsigned side,
+                         unsigned ring, unsigned lane, bool wait)
 {
 	struct kk_run *run = worker->run;
-	const struct item_head *head = run_head(run, handle);
 	uint32_t other = sibling(run->plan, handle, head->lane, lane);
 	struct item_head *branch = run_head(run, other);
 	if (kk_table_own(run->table, other).state != KK_OWN_IDLE)
@@ -178,10 +183,9 @@ static bool start_branch(struct worker *worker, uint32_t handle, unsigned side, 
 
 /* ---- all of it */
 
-static bool complete(struct worker *worker, uint32_t handle, struct item_head *head, bool wait)
+static bool complete(struct worker *worker, uint32_t handle, const struct item_head *head, unsigned side, bool wait)
 {
 	const struct route *route = &worker->route[head->lane];
-	unsigned side = kk_table_own(worker->run->table, handle).side;
 	if (head->replaced) {
 		release_pay(worker->run, head, side);
 		side = !side;
@@ -189,17 +193,35 @@ static bool complete(struct worker *worker, uint32_t handle, struct item_head *h
 	if (head->verdict != KK_PASS || route->count == 0)
 		return end_item(worker, handle, head, side, wait);
 	for (unsigned i = 1; i < route->count; i++)
-		if (!start_branch(worker, handle, side, route->to[i].ring, route->to[i].lane, wait))
+		if (!start_branch(worker, handle, head, side, route->to[i].ring, route->to[i].lane, wait))
 			return false;
 	return deliver_put(worker, route->to[0].ring, handle, side, wait);
 }
 
+bool head_is_sound(const struct worker *worker, const struct item_head *head)
+{
+	const struct kk_run *run = worker->run;
+	for (unsigned side = 0; side < 2; side++) {
+		unsigned stage = head->pay_stage[side];
+		if (head->pay[side].index != 0 && (stage >= run->plan->stage_count || !run->arena[stage]))
+			return false;
+	}
+	return head->lane < run->plan->lanes;
+}
+
 bool deliver(struct worker *worker, uint32_t handle, bool wait)
 {
-	struct item_head *head = run_head(worker->run, handle);
-	const struct route *route = &worker->route[head->lane];
-	bool simple = head->verdict == KK_PASS && !head->replaced && route->count == 1;
-	if (!simple && kk_table_own(worker->run->table, handle).state != KK_OWN_COMMIT)
-		kk_table_commit(worker->run->table, handle);
-	return complete(worker, handle, head, wait);
+	struct kk_table *table = worker->run->table;
+	struct item_head head;
+	struct kk_own own;
+	if (!kk_table_look(table, handle, &head, ITEM_HEAD_HOP, &own))
+		return true; /* an heir came late: the item has been finished */
+	if (!head_is_sound(worker, &head))
+		worker->corrupt = true;
+	if (worker->corrupt)
+		return false;
+	bool simple = head.verdict == KK_PASS && !head.replaced && worker->route[head.lane].count == 1;
+	if (!simple && own.state != KK_OWN_COMMIT)
+		kk_table_commit(table, handle);
+	return complete(worker, handle, &head, own.side, wait);
 }

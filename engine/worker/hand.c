@@ -13,18 +13,14 @@ static uint64_t fields_offset(uint64_t size)
 static int show_payload(struct hand *hand, const struct item_head *head, unsigned side)
 {
 	const struct kk_block_ref *ref = &head->pay[side];
-	hand->item.data = NULL;
-	hand->item.size = 0;
 	if (ref->index == 0)
 		return 0;
-	unsigned stage = head->pay_stage[side];
-	struct kk_run *run = hand->worker->run;
-	const void *data =
-	    stage < run->plan->stage_count && run->arena[stage] ? kk_block_read(run->arena[stage], ref) : NULL;
-	if (!data)
+	const void *data = kk_block_read(hand->worker->run->arena[head->pay_stage[side]], ref);
+	if (!data || ref->extra > KK_FIELD_ROOM)
 		return -1;
 	hand->item.data = data;
 	hand->item.size = ref->size;
+	hand->inherited = ref->extra;
 	return 0;
 }
 
@@ -37,21 +33,27 @@ void hand_clear(struct hand *hand, struct worker *worker, uint32_t handle)
 	hand->reserved.index = 0;
 	hand->committed = false;
 	hand->field_bytes = 0;
+	hand->lane = 0;
+	hand->inherited = 0;
 	hand->fail_class = KK_FAIL_OTHER;
 	hand->text[0] = 0;
 }
 
 int hand_take(struct hand *hand, struct worker *worker, uint32_t handle)
 {
-	struct item_head *head = run_head(worker->run, handle);
 	struct source_record *record = run_record(worker->run, handle);
+	struct item_head head; /* a copy: what was checked cannot change any more */
+	struct kk_own own;
 	hand_clear(hand, worker, handle);
 	hand->item = (struct kk_item){
 	    .context = &worker->context,
 	    .sequence = record->sequence,
 	    .key = record->bytes,
 	};
-	return show_payload(hand, head, kk_table_own(worker->run->table, handle).side);
+	if (!kk_table_look(worker->run->table, handle, &head, ITEM_HEAD_HOP, &own) || !head_is_sound(worker, &head))
+		return -1;
+	hand->lane = head.lane;
+	return show_payload(hand, &head, own.side);
 }
 
 /* Room for `bytes` and the fields behind them. */
@@ -93,7 +95,10 @@ static void *after_claim(struct hand *hand, uint64_t bytes, int status)
 		return NULL;
 	}
 	hand->reserved_bytes = bytes;
-	return kk_block_memory(hand->worker->arena, &hand->reserved);
+	void *memory = kk_block_memory(hand->worker->arena, &hand->reserved);
+	if (!memory)
+		hand->worker->corrupt = true;
+	return memory;
 }
 
 void *hand_reserve(struct hand *hand, uint64_t bytes)
@@ -157,12 +162,9 @@ static const char *find_field(const char *fields, uint64_t bytes, const char *na
 	return NULL;
 }
 
-static const char *inherited_fields(const struct hand *hand, uint32_t *bytes)
+/* hand->inherited bytes. */
+static const char *inherited_fields(const struct hand *hand)
 {
-	struct worker *worker = hand->worker;
-	const struct item_head *head = run_head(worker->run, hand->handle);
-	unsigned side = kk_table_own(worker->run->table, hand->handle).side;
-	*bytes = hand->item.data ? head->pay[side].extra : 0;
 	return (const char *)hand->item.data + fields_offset(hand->item.size);
 }
 
@@ -175,17 +177,13 @@ const char *hand_field(const struct hand *hand, const char *name)
 	value = find_field(hand->fields, hand->field_bytes, name);
 	if (value)
 		return value;
-	uint32_t bytes;
-	const char *fields = inherited_fields(hand, &bytes);
-	return bytes ? find_field(fields, bytes, name) : NULL;
+	return hand->inherited ? find_field(inherited_fields(hand), hand->inherited, name) : NULL;
 }
 
 int hand_set_field(struct hand *hand, const char *name, const char *value)
 {
-	uint32_t inherited;
-	inherited_fields(hand, &inherited);
 	size_t name_bytes = strlen(name) + 1, value_bytes = strlen(value) + 1;
-	if (name_bytes == 1 || name_bytes + value_bytes + hand->field_bytes + inherited + 8 > KK_FIELD_ROOM)
+	if (name_bytes == 1 || name_bytes + value_bytes + hand->field_bytes + hand->inherited + 8 > KK_FIELD_ROOM)
 		return -1;
 	memcpy(hand->fields + hand->field_bytes, name, name_bytes);
 	memcpy(hand->fields + hand->field_bytes + name_bytes, value, value_bytes);
@@ -204,24 +202,27 @@ enum kk_verdict hand_fail(struct hand *hand, enum kk_fail_class why, const char 
 	return KK_FAIL;
 }
 
-/* Finishes the new payload: fields behind it (the newest first, so that they are found first), the rest given back. */
-static void seal(struct hand *hand, struct item_head *head, unsigned side)
+/* Finishes the new payload: fields behind it (the newest first, so that they are found first), the rest given back.
+ * false: the log of blocks is corrupt. */
+static bool seal(struct hand *hand, struct item_head *head, unsigned side)
 {
 	struct kk_arena *arena = hand->worker->arena;
-	uint32_t inherited;
-	const char *older = inherited_fields(hand, &inherited);
 	uint64_t offset = fields_offset(hand->committed_bytes);
-	char *to = (char *)kk_block_memory(arena, &hand->reserved) + offset;
+	char *to = kk_block_memory(arena, &hand->reserved);
+	if (!to)
+		return false;
+	to += offset;
 	memcpy(to, hand->fields, hand->field_bytes);
-	if (inherited)
-		memcpy(to + hand->field_bytes, older, inherited);
+	if (hand->inherited)
+		memcpy(to + hand->field_bytes, inherited_fields(hand), hand->inherited);
 	hand->reserved.size = (uint32_t)hand->committed_bytes;
-	hand->reserved.extra = hand->field_bytes + inherited;
+	hand->reserved.extra = hand->field_bytes + hand->inherited;
 	kk_block_shrink(arena, &hand->reserved, offset + hand->reserved.extra);
 	head->pay[side] = hand->reserved;
 	head->pay_stage[side] = (uint8_t)hand->worker->stage;
-	kk_block_share(arena, &hand->reserved, 1u << head->lane);
+	kk_block_share(arena, &hand->reserved, 1u << hand->lane);
 	hand->reserved.index = 0;
+	return true;
 }
 
 void hand_settle(struct hand *hand, enum kk_verdict verdict)
@@ -235,8 +236,10 @@ void hand_settle(struct hand *hand, enum kk_verdict verdict)
 	head->replaced = 0;
 	if (verdict == KK_PASS && hand->committed) {
 		worker->now.bytes_out += hand->committed_bytes;
-		seal(hand, head, !side);
-		head->replaced = 1;
+		if (seal(hand, head, !side))
+			head->replaced = 1;
+		else
+			worker->corrupt = true;
 	} else {
 		hand_cancel(hand);
 	}

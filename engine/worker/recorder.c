@@ -6,9 +6,9 @@
  * The header of the item remembers which entry it became; an heir cuts the file to the committed length and writes an
  * item only if the journal has not got it.
  */
+#include "report/redact.h"
 #include "report/text.h"
 #include "worker/crew.h"
-#include "report/redact.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -95,16 +95,15 @@ static int write_lane(struct recorder *r, const struct item_head *head, const st
 	return status;
 }
 
-/* All lanes of the item that failed in this life of it. */
+/* All lanes of the item that failed in this life of it. Whoever settled a lane may not have parked its header yet, so
+ * the header's sequence says whether it was started in this life, and not the state of its own word. */
 static int write_item(struct recorder *r, uint32_t handle, const struct source_record *record)
 {
 	const uint32_t lanes = r->worker->plan->lanes, base = handle - handle % lanes;
 	for (uint32_t i = 0; i < lanes; i++) {
-		const struct item_head *head = run_head(r->worker->run, base + i);
-		enum kk_own_state state = kk_table_own(r->worker->run->table, base + i).state;
-		bool ended = base + i == handle || state == KK_OWN_PARKED;
-		if (ended && head->verdict == KK_FAIL && head->sequence == record->sequence &&
-		    write_lane(r, head, record) < 0)
+		struct item_head head;
+		kk_table_copy(r->worker->run->table, base + i, &head, sizeof(head));
+		if (head.verdict == KK_FAIL && head.sequence == record->sequence && write_lane(r, &head, record) < 0)
 			return -1;
 	}
 	return 0;

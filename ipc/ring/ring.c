@@ -6,6 +6,9 @@
 
 #define RING_MAGIC UINT64_C(0x6b6b72696e673031) /* "kkring01" */
 #define SLOTS_MAX  (1u << 20)
+/* Steps of one search for an end of the ring. Sound memory never takes more than a cycle and what others put meanwhile;
+ * a broken process could make a circle of slots each of which sends the search on to the next. */
+#define STEPS_MAX (8u * SLOTS_MAX)
 
 /* What lies in shared memory.
  *   field       written by        read by     ordering
@@ -161,7 +164,7 @@ static int tenant_is_in(const struct kk_ring *ring, uint64_t slot, uint64_t posi
 static int find_free(struct kk_ring *ring, uint64_t *position, uint64_t *slot)
 {
 	struct ring_memory *m = ring->memory;
-	for (;;) {
+	for (uint32_t step = 0; step < STEPS_MAX; step++) {
 		KK_POINT("put: read tail");
 		uint64_t p = atomic_load_explicit(&m->tail, memory_order_relaxed) & POSITION_MASK;
 		KK_POINT("put: read slot");
@@ -179,6 +182,7 @@ static int find_free(struct kk_ring *ring, uint64_t *position, uint64_t *slot)
 		*slot = s;
 		return tenant < 0 ? KK_ERR_CORRUPT : tenant ? KK_ERR_FULL : KK_OK;
 	}
+	return KK_ERR_CORRUPT;
 }
 
 int kk_ring_put(struct kk_ring *ring, uint32_t handle, unsigned side)
@@ -268,8 +272,14 @@ int kk_ring_take(struct kk_ring *ring, uint32_t *handles, int max)
 	const uint64_t start = atomic_load_explicit(&m->head, memory_order_relaxed) & POSITION_MASK;
 	uint64_t position = start;
 	int taken = 0, status = 0;
-	while (taken < max && (status = claim_at(ring, &position, &handles[taken])) >= 0)
+	uint32_t steps = 0;
+	while (taken < max && (status = claim_at(ring, &position, &handles[taken])) >= 0) {
 		taken += status;
+		if (status == 0 && ++steps == STEPS_MAX) {
+			status = KK_ERR_CORRUPT;
+			break;
+		}
+	}
 	if (position != start) {
 		KK_POINT("L2");
 		atomic_store_explicit(&m->head, position, memory_order_relaxed);
@@ -306,7 +316,7 @@ static uint64_t true_tail(const struct kk_ring *ring, bool *closed)
 	KK_POINT("end: read tail");
 	uint64_t p = atomic_load_explicit(&m->tail, memory_order_relaxed) & POSITION_MASK;
 	*closed = false;
-	for (;;) {
+	for (uint32_t step = 0; step < STEPS_MAX; step++) {
 		KK_POINT("end: read slot before");
 		/* The slot before: a sentinel is always the last thing put. */
 		uint64_t last = atomic_load_explicit(&m->slot[(p - 1) & ring->mask], memory_order_acquire);
@@ -318,6 +328,7 @@ static uint64_t true_tail(const struct kk_ring *ring, bool *closed)
 			return p;
 		p = after_slot(ring, slot_cycle(s), p);
 	}
+	return p;
 }
 
 bool kk_ring_closed(const struct kk_ring *ring)
@@ -339,7 +350,7 @@ static uint64_t true_head(const struct kk_ring *ring)
 {
 	KK_POINT("begin: read head");
 	uint64_t p = atomic_load_explicit(&ring->memory->head, memory_order_relaxed) & POSITION_MASK;
-	for (;;) {
+	for (uint32_t step = 0; step < STEPS_MAX; step++) {
 		KK_POINT("begin: read slot");
 		uint64_t s = atomic_load_explicit(&ring->memory->slot[p & ring->mask], memory_order_acquire);
 		uint64_t cycle = cycle_of(ring, p);
@@ -357,6 +368,7 @@ static uint64_t true_head(const struct kk_ring *ring)
 			p = after_slot(ring, slot_cycle(s) - 1, p);
 		}
 	}
+	return p;
 }
 
 uint64_t kk_ring_count(const struct kk_ring *ring)

@@ -71,10 +71,36 @@ uint64_t kk_table_own_word(const struct kk_table *table, uint32_t handle)
 	return atomic_load_explicit(own_of(table, handle), memory_order_acquire);
 }
 
+static struct kk_own own_apart(uint64_t own)
+{
+	return (struct kk_own){own_state(own), own_role(own), own_ring(own), own_side(own), own_position(own)};
+}
+
 struct kk_own kk_table_own(const struct kk_table *table, uint32_t handle)
 {
-	uint64_t own = kk_table_own_word(table, handle);
-	return (struct kk_own){own_state(own), own_role(own), own_ring(own), own_side(own), own_position(own)};
+	return own_apart(kk_table_own_word(table, handle));
+}
+
+void kk_table_copy(const struct kk_table *table, uint32_t handle, void *to, size_t bytes)
+{
+	const _Atomic uint64_t *from = own_of(table, handle);
+	uint64_t *words = to;
+	for (size_t i = 0; i < bytes / sizeof(*words); i++)
+		words[i] = atomic_load_explicit(&from[i], memory_order_relaxed);
+}
+
+bool kk_table_look(const struct kk_table *table, uint32_t handle, void *to, size_t bytes, struct kk_own *own)
+{
+	uint64_t before = kk_table_own_word(table, handle);
+	*own = own_apart(before);
+	if (own->role != table->role || (own->state != KK_OWN_CLAIMED && own->state != KK_OWN_COMMIT))
+		return false;
+	KK_POINT("look: copy");
+	kk_table_copy(table, handle, to, bytes);
+	/* Who begins the entry anew says so in the own word (kk_table_idle) before anybody writes into the rest: a copy
+	 * that holds a later word is followed by a look at a later own word. */
+	atomic_thread_fence(memory_order_acquire);
+	return atomic_load_explicit(own_of(table, handle), memory_order_relaxed) == before;
 }
 
 void kk_table_commit(struct kk_table *table, uint32_t handle)

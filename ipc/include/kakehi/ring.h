@@ -72,6 +72,13 @@ KK_API struct kk_own kk_table_own(const struct kk_table *table, uint32_t handle)
 /* kk_table_own_word - the same in one number: a tag that names this very claim (compare only). */
 KK_API uint64_t kk_table_own_word(const struct kk_table *table, uint32_t handle);
 
+/* kk_table_look - if the entry is in the hand (CLAIMED or COMMIT) of the table's role: copies its first `bytes` (a
+ * multiple of 8) to `to`, says how it is held and returns true. What it copies is of this one claim: an entry that is
+ * parked, and perhaps begun anew by others, while we look is not ours any more. */
+KK_API bool kk_table_look(const struct kk_table *table, uint32_t handle, void *to, size_t bytes, struct kk_own *own);
+/* kk_table_copy - the same of whatever state, and without a promise that it is of one moment: each word is whole. */
+KK_API void kk_table_copy(const struct kk_table *table, uint32_t handle, void *to, size_t bytes);
+
 /* kk_table_commit - the caller holds the entry (CLAIMED): everything it wrote into the entry before is its decision.
  * A death after this call makes the heir complete it, before it redo the work. */
 KK_API void kk_table_commit(struct kk_table *table, uint32_t handle);

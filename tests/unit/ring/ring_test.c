@@ -137,6 +137,50 @@ static void test_garbage_is_noticed(void **state)
 	drop(&f);
 }
 
+/* Slots each of which claims that the ring's end lies behind the next one: nobody may search for ever. */
+static void test_circle_ends(void **state)
+{
+	(void)state;
+	struct fixture f;
+	uint32_t got;
+	make(&f, 4, 0);
+	uint64_t *slot = (uint64_t *)(void *)((char *)f.ring_memory[0] + f.ring_bytes - 64);
+	for (uint64_t i = 0; i < 4; i++)
+		slot[i] = ((i + 1) & 3) << (KK_POSITION_BITS - 4) << 24 | i;
+	assert_int_equal(kk_ring_put(f.ring, 0, 0), KK_ERR_CORRUPT);
+	assert_int_equal(kk_ring_close(f.ring), KK_ERR_CORRUPT);
+	assert_int_equal(kk_ring_take(f.ring, &got, 1), KK_ERR_CORRUPT);
+	kk_ring_puts(f.ring);
+	kk_ring_count(f.ring);
+	drop(&f);
+}
+
+/* What is looked at must be in one's own hand, and of one claim. */
+static void test_look(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct entry copy;
+	struct kk_own own;
+	uint32_t got;
+	make(&f, 4, 0);
+	struct entry *entry = kk_table_entry(f.table, 0);
+	entry->value = 7;
+	assert_false(kk_table_look(f.table, 0, &copy, sizeof(copy), &own));
+	assert_int_equal(kk_ring_put(f.ring, 0, 1), KK_OK);
+	assert_false(kk_table_look(f.table, 0, &copy, sizeof(copy), &own));
+	assert_int_equal(kk_ring_take(f.ring, &got, 1), 1);
+	assert_true(kk_table_look(f.table, 0, &copy, sizeof(copy), &own));
+	assert_int_equal(copy.value, 7);
+	assert_int_equal(own.side, 1);
+	kk_table_commit(f.table, 0);
+	assert_true(kk_table_look(f.table, 0, &copy, sizeof(copy), &own));
+	assert_int_equal(own.state, KK_OWN_COMMIT);
+	kk_table_idle(f.table, 0);
+	assert_false(kk_table_look(f.table, 0, &copy, sizeof(copy), &own));
+	drop(&f);
+}
+
 /* ---- threads standing in for workers: A -> B -> A, each its own role and handles */
 
 enum { THREADS = 4, ROUNDS = 20000 };
@@ -208,7 +252,9 @@ static void test_threads(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_order_full_empty),   cmocka_unit_test(test_wrap),    cmocka_unit_test(test_sentinel),
-    cmocka_unit_test(test_garbage_is_noticed), cmocka_unit_test(test_threads),
+    cmocka_unit_test(test_order_full_empty), cmocka_unit_test(test_wrap),
+    cmocka_unit_test(test_sentinel),         cmocka_unit_test(test_garbage_is_noticed),
+    cmocka_unit_test(test_circle_ends),      cmocka_unit_test(test_look),
+    cmocka_unit_test(test_threads),
 };
 HARNESS_MAIN(tests)
