@@ -137,11 +137,27 @@ static int make_segments(struct kk_run *run, struct kk_error *error)
 	return KK_OK;
 }
 
-/* Asynchronous stages that feed a common ring share one bell: a ring has one to ring when there is room. */
+/* Asynchronous stages that feed a common ring share one bell: a ring has one to ring when there is room. Those that
+ * shared one with either of them before must come along. */
+static int share_bell(struct kk_run *run, unsigned of[], unsigned one, unsigned other)
+{
+	unsigned keep = of[one], leave = of[other];
+	for (unsigned s = 0; s < run->plan->stage_count; s++) {
+		if (run->bell[s] < 0 || of[s] != leave || keep == leave)
+			continue;
+		if (dup3(run->bell[keep], run->bell[s], O_CLOEXEC) < 0)
+			return -1;
+		of[s] = keep;
+	}
+	return 0;
+}
+
 static int make_bells(struct kk_run *run, struct kk_error *error)
 {
 	const struct kk_plan *plan = run->plan;
+	unsigned of[KK_PLAN_MAX_STAGES]; /* the stage whose bell it was at first */
 	for (unsigned s = 0; s < plan->stage_count; s++) {
+		of[s] = s;
 		if (!plan->stage[s].asynchronous)
 			continue;
 		run->bell[s] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -150,10 +166,10 @@ static int make_bells(struct kk_run *run, struct kk_error *error)
 	}
 	for (unsigned a = 0; a < plan->edge_count; a++) {
 		for (unsigned b = 0; b < a; b++) {
-			int one = run->bell[plan->edge[b].stage], other = run->bell[plan->edge[a].stage];
-			if (plan->edge[a].to != plan->edge[b].to || one < 0 || other < 0 || one == other)
+			unsigned one = plan->edge[b].stage, other = plan->edge[a].stage;
+			if (plan->edge[a].to != plan->edge[b].to || run->bell[one] < 0 || run->bell[other] < 0)
 				continue;
-			if (dup3(one, other, O_CLOEXEC) < 0)
+			if (share_bell(run, of, one, other) < 0)
 				return kk_error_set(error, KK_ERR_SYSTEM, "dup3");
 		}
 	}
