@@ -98,9 +98,13 @@ static void begin_all(struct flight *f)
 {
 	if (f->refused)
 		submit(f, f->refused);
+	uint32_t before = f->in_use;
 	for (int64_t handle; !f->worker->corrupt && (handle = next_item(f)) >= 0;)
 		if (!begin(f, (uint32_t)handle))
 			return;
+	/* We were woken for all that was put, and cannot carry more: perhaps a sibling sleeps. */
+	if (f->in_use > before && (f->in_use == f->count || f->refused))
+		kk_ring_announce(f->worker->in, 1);
 }
 
 /* Hands on what the stage has finished; what finds its ring full waits for a later turn. */

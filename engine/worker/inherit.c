@@ -95,8 +95,8 @@ static int give_up(struct worker *worker, uint32_t handle, unsigned deaths)
 	head->replaced = 0;
 	head->fail_class = worker->entry->cause == KK_CAUSE_TIMEOUT ? KK_FAIL_TIMEOUT : KK_FAIL_CRASHED;
 	head->fail_stage = (uint8_t)worker->stage;
-	snprintf(head->text, sizeof(head->text), "its worker ended by %s at each of %u attempts", worker->entry->text,
-	         deaths);
+	snprintf(head->text, sizeof(head->text), "its worker ended by %.*s at each of %u attempts",
+	         (int)sizeof(worker->entry->text), worker->entry->text, deaths);
 	head->trials = 0;
 	worker->now.failed++;
 	worker->now.items++;
@@ -155,6 +155,7 @@ static struct kk_ring *ring_of(void *arg, unsigned number)
 static int wait_room(void *arg, struct kk_ring *ring)
 {
 	struct worker *worker = arg;
+	deliver_announce(worker);
 	uint32_t ticket = kk_event_prepare(kk_ring_room_event(ring));
 	if (kk_ring_count(ring) >= kk_ring_slots(ring))
 		worker_sleep(worker, kk_ring_room_event(ring), ticket);
@@ -167,6 +168,8 @@ int inherit(struct worker *worker)
 	long status = kk_table_inherit(worker->run->table, &heir);
 	if (status < 0)
 		return (int)status;
+	/* All that the last death charges is charged: an item that is taken from now on was not there. */
+	worker_current(worker, CURRENT_NOTHING, 0);
 	if (worker->arena) {
 		/* What the predecessor had allocated but given to no item. Items in hand let go of theirs above. */
 		uint32_t region = worker->role - worker->stage_plan->first_role;

@@ -135,6 +135,7 @@ static enum kk_verdict make_one(struct worker *worker, uint32_t handle)
 {
 	struct hand *hand = &worker->hand;
 	begin(worker, hand, handle, kk_word_load(&worker->run->cursor->next));
+	deliver_announce(worker); /* the stage may wait for its input as long as it likes */
 	worker_next_call(worker);
 	enum kk_verdict verdict = worker->module->next(&worker->context, &hand->item);
 	if (verdict == KK_END)

@@ -95,5 +95,8 @@ void kk_event_wake_all(struct kk_event *event, int bell)
 
 bool kk_event_waited(const struct kk_event *event)
 {
+	/* As in kk_event_wake: the caller's change comes before this look, and before what he looks at because of it.
+	 */
+	atomic_thread_fence(memory_order_seq_cst);
 	return atomic_load_explicit(word_of(event), memory_order_relaxed) & WAITED;
 }

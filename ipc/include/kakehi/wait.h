@@ -47,7 +47,8 @@ KK_API void kk_event_wake(struct kk_event *event, int count, int bell);
 /* kk_event_wake_all - wakes everybody whether or not somebody said that he waits: after a death. */
 KK_API void kk_event_wake_all(struct kk_event *event, int bell);
 
-/* kk_event_waited - does somebody perhaps wait? A cheap look, to leave out work that only a waiter would want. */
+/* kk_event_waited - does somebody perhaps wait? A cheap look, to leave out work that only a waiter would want:
+ * who changed something before it, and is told no, need not call kk_event_wake. */
 KK_API bool kk_event_waited(const struct kk_event *event);
 
 #ifdef __cplusplus
