@@ -13,7 +13,7 @@ declare -A packages=(
 	[test]="openssl nginx-light mate-backgrounds ca-certificates"
 	[demo]="mate-backgrounds ca-certificates"
 	[lint]="clang clang-format clang-tidy shellcheck"
-	[bench]="python3 mate-backgrounds"
+	[bench]="python3 mate-backgrounds g++ libck-dev libdpdk-dev libboost-dev libzmq3-dev"
 )
 
 say() {

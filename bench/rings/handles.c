@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Handing over 8-byte words: through a work ring and back through a free list, or as messages. */
+#include "rings.h"
+#include <kakehi/ring.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { ENTRIES = 4096, PARENT_ROLE = 511, PATIENCE_MS = 5000, ROUNDS_MAX = 9 };
+enum { WORK, FREE };
+
+static const int crowds[] = {1, 2, 4, 8, 32};
+#define CROWDS (sizeof(crowds) / sizeof(crowds[0]))
+
+/* One measurement. */
+struct cell {
+	const struct rival *rival;
+	int pairs, batch;
+	enum waiting waiting;
+	int window_ms;
+	bool stuck; /* out: did not end when told to */
+	double rate;
+};
+
+struct scene {
+	const struct cell *cell;
+	struct channel channel[2]; /* WORK, FREE; messages have no FREE */
+	struct crew crew;
+	void *table;
+	size_t table_bytes;
+};
+
+struct member {
+	struct scene *scene;
+	int index; /* among the producers or the takers */
+	bool producer;
+};
+
+static struct waiter waiter_of(const struct scene *scene, bool drains)
+{
+	return (struct waiter){
+	    scene->cell->rival, scene->cell->waiting, scene->crew.control, drains, scene->cell->pairs, 0};
+}
+
+/* A member's turn on handles: out of one ring, into the other. A taker's `items` are what was handed over. */
+static void pass_handles(const struct member *member, void *from, void *to, struct tally *tally)
+{
+	struct waiter waiter = waiter_of(member->scene, !member->producer);
+	_Atomic uint64_t *counter = member->producer ? &tally->sum : &tally->items;
+	uint64_t words[BATCH_MAX], count = 0;
+	int taken;
+	while ((taken = wait_take(&waiter, from, words, member->scene->cell->batch)) > 0) {
+		wait_put(&waiter, to, words, taken);
+		count += (uint64_t)taken;
+		atomic_store_explicit(counter, count, memory_order_relaxed);
+	}
+}
+
+static void send_messages(const struct member *member, void *end, struct tally *tally)
+{
+	const struct scene *scene = member->scene;
+	uint64_t words[BATCH_MAX] = {0}, count = 0;
+	while (!crew_stopped(scene->crew.control) &&
+	       scene->cell->rival->put(end, words, scene->cell->batch) == scene->cell->batch)
+		count += (uint64_t)scene->cell->batch;
+	atomic_store(&tally->sum, count);
+}
+
+static void receive_messages(const struct member *member, void *end, struct tally *tally)
+{
+	struct waiter waiter = waiter_of(member->scene, true);
+	uint64_t words[BATCH_MAX], count = 0;
+	int taken;
+	while ((taken = wait_take(&waiter, end, words, member->scene->cell->batch)) > 0) {
+		count += (uint64_t)taken;
+		atomic_store_explicit(&tally->items, count, memory_order_relaxed);
+	}
+}
+
+static void *open_as(const struct member *member, int which)
+{
+	const struct scene *scene = member->scene;
+	unsigned role = 1 + (unsigned)(member->producer ? member->index : scene->cell->pairs + member->index);
+	struct seat seat = {member->producer == (which == WORK), member->index, role};
+	return scene->cell->rival->open(&scene->channel[which], &seat);
+}
+
+/* Closes the work end, and lets the takers know that a producer is through. */
+static void leave(const struct member *member, void *work)
+{
+	const struct rival *rival = member->scene->cell->rival;
+	struct control *control = member->scene->crew.control;
+	if (!member->producer) {
+		rival->close(work);
+		atomic_fetch_add(&control->takers_done, 1);
+		return;
+	}
+	if (rival->eof)
+		rival->close(work);
+	atomic_fetch_add(&control->producers_done, 1);
+	if (rival->event)
+		kk_event_wake_all(rival->event(work), -1);
+	while (!rival->handles && !rival->eof &&
+	       atomic_load(&control->takers_done) < (uint32_t)member->scene->cell->pairs)
+		sleep_ms(1);
+	if (!rival->eof)
+		rival->close(work);
+}
+
+static int run_member(void *argument)
+{
+	const struct member *member = argument;
+	struct scene *scene = member->scene;
+	const struct rival *rival = scene->cell->rival;
+	struct control *control = scene->crew.control;
+	struct tally *tally = &control->tally[member->producer ? member->index : scene->cell->pairs + member->index];
+	void *work = open_as(member, WORK), *spare = rival->handles ? open_as(member, FREE) : NULL;
+	if (!work || (rival->handles && !spare))
+		return 1;
+	crew_ready(control);
+	if (rival->handles)
+		pass_handles(member, member->producer ? spare : work, member->producer ? work : spare, tally);
+	else if (member->producer)
+		send_messages(member, work, tally);
+	else
+		receive_messages(member, work, tally);
+	leave(member, work);
+	if (spare)
+		rival->close(spare);
+	return 0;
+}
+
+static int make_scene(struct scene *scene, const struct cell *cell)
+{
+	const struct rival *rival = cell->rival;
+	memset(scene, 0, sizeof(*scene));
+	scene->cell = cell;
+	if (crew_open(&scene->crew) < 0)
+		return -1;
+	if (rival->handles) {
+		scene->table_bytes = kk_table_size(ENTRIES, 64);
+		scene->table = shared_map(scene->table_bytes);
+		if (!scene->table || kk_table_init(scene->table, ENTRIES, 64) != KK_OK)
+			return -1;
+	}
+	for (int which = WORK; which <= (rival->handles ? FREE : WORK); which++) {
+		struct channel *channel = &scene->channel[which];
+		if (channel_make(channel, rival, ENTRIES, (size_t)cell->batch * sizeof(uint64_t), scene->table,
+		                 scene->table_bytes, (unsigned)which) < 0)
+			return -1;
+		channel->producers = channel->takers = cell->pairs;
+	}
+	return 0;
+}
+
+static void unmake_scene(struct scene *scene)
+{
+	crew_close(&scene->crew);
+	for (int which = WORK; which <= (scene->cell->rival->handles ? FREE : WORK); which++)
+		channel_unmake(&scene->channel[which], scene->cell->rival);
+	shared_unmap(scene->table, scene->table_bytes);
+}
+
+/* The parent's ends of the two rings. */
+static int open_parent(struct scene *scene, void *ends[2])
+{
+	const struct seat seat = {false, 0, PARENT_ROLE};
+	for (int which = WORK; which <= FREE; which++)
+		if (!(ends[which] = scene->cell->rival->open(&scene->channel[which], &seat)))
+			return -1;
+	for (uint64_t i = 0; i < ENTRIES; i++)
+		if (scene->cell->rival->put(ends[FREE], &i, 1) != 1)
+			return -1;
+	return 0;
+}
+
+/* Every handle must be back, once. */
+static void check_handles(const struct scene *scene, void *ends[2])
+{
+	static bool seen[ENTRIES];
+	uint64_t words[BATCH_MAX];
+	int taken, count = 0;
+	memset(seen, 0, sizeof(seen));
+	while ((taken = scene->cell->rival->take(ends[FREE], words, BATCH_MAX)) > 0)
+		for (int i = 0; i < taken; i++, count++) {
+			if (words[i] >= ENTRIES || seen[words[i]])
+				mismatch("%s: handle %llu came back twice", scene->cell->rival->name,
+				         (unsigned long long)words[i]);
+			seen[words[i] % ENTRIES] = true;
+		}
+	if (count != ENTRIES || scene->cell->rival->take(ends[WORK], words, 1) > 0)
+		mismatch("%s: %d of %d handles came back", scene->cell->rival->name, count, ENTRIES);
+}
+
+static void check_sums(const struct scene *scene)
+{
+	uint64_t sent = 0;
+	for (int i = 0; i < scene->cell->pairs; i++)
+		sent += atomic_load(&scene->crew.control->tally[i].sum);
+	if (sent != crew_items(&scene->crew))
+		mismatch("%s: %llu sent, %llu received", scene->cell->rival->name, (unsigned long long)sent,
+		         (unsigned long long)crew_items(&scene->crew));
+}
+
+static int start_members(struct scene *scene)
+{
+	static struct member members[MEMBERS_MAX];
+	int pairs = scene->cell->pairs;
+	for (int i = 0; i < 2 * pairs; i++) {
+		members[i] = (struct member){scene, i % pairs, i < pairs};
+		int fd = scene->channel[WORK].fds[members[i].producer];
+		if (crew_start(&scene->crew, run_member, &members[i], &fd, 1) < 0)
+			return -1;
+	}
+	/* Only the members hold the ends now, so that takers see the last producer go. */
+	if (!scene->cell->rival->handles)
+		channel_close_fds(&scene->channel[WORK]);
+	return crew_go(&scene->crew);
+}
+
+static void measure(struct cell *cell, struct scene *scene)
+{
+	sleep_ms(cell->window_ms / 4);
+	uint64_t before = crew_items(&scene->crew), start = now_ns();
+	sleep_ms(cell->window_ms);
+	cell->rate = (double)(crew_items(&scene->crew) - before) * 1e9 / (double)(now_ns() - start);
+}
+
+static int run_cell(struct cell *cell)
+{
+	struct scene scene;
+	void *ends[2] = {NULL, NULL};
+	const struct rival *rival = cell->rival;
+	int status = make_scene(&scene, cell);
+	if (status == 0 && rival->handles)
+		status = open_parent(&scene, ends);
+	if (status == 0)
+		status = start_members(&scene);
+	if (status == 0) {
+		measure(cell, &scene);
+		crew_stop(&scene.crew);
+		if (rival->event)
+			kk_event_wake_all(rival->event(ends[FREE]), -1);
+		crew_end(&scene.crew, PATIENCE_MS);
+		cell->stuck = scene.crew.killed > 0;
+		if (!cell->stuck)
+			check_sums(&scene);
+		if (!cell->stuck && rival->handles)
+			check_handles(&scene, ends);
+	}
+	for (int which = WORK; which <= FREE; which++)
+		if (ends[which])
+			rival->close(ends[which]);
+	unmake_scene(&scene);
+	return status;
+}
+
+/* ---- printing */
+
+static void print_cell(const struct cell *cell)
+{
+	printf(cell->rate < 995000 ? " %8.4f%c" : " %8.2f%c", cell->rate / 1e6, cell->stuck ? '!' : ' ');
+	fflush(stdout);
+}
+
+static void print_head(const char *title, size_t crowd_count)
+{
+	printf("\n%s\n  %-22s", title, "million a second");
+	for (size_t i = 0; i < crowd_count; i++)
+		printf(" %5d+%-3d", crowds[i], crowds[i]);
+	printf("\n");
+}
+
+/* Ours and Vyukov's, taking turns; the ratio is the median of the pairs' ratios. */
+static int compare(const struct options *options, int batch, enum waiting waiting, size_t crowd_count)
+{
+	const int rounds = options->quick ? 1 : 7;
+	double rate[2][CROWDS], ratio[CROWDS], best = 0, worst = 1e18;
+	for (size_t c = 0; c < crowd_count; c++) {
+		double of[2][ROUNDS_MAX], ratios[ROUNDS_MAX];
+		for (int round = 0; round < rounds; round++) {
+			for (int who = 0; who < 2; who++) {
+				struct cell cell = {rivals[who], crowds[c], batch, waiting, options->quick ? 20 : 200,
+				                    false,       0};
+				if (run_cell(&cell) < 0)
+					return -1;
+				if (cell.stuck)
+					mismatch("%s: did not end", cell.rival->name);
+				of[who][round] = cell.rate;
+			}
+			ratios[round] = of[0][round] / of[1][round];
+		}
+		for (int who = 0; who < 2; who++)
+			rate[who][c] = median(of[who], (size_t)rounds);
+		ratio[c] = median(ratios, (size_t)rounds);
+		best = rate[0][c] > best ? rate[0][c] : best;
+		worst = rate[0][c] < worst ? rate[0][c] : worst;
+	}
+	for (int who = 0; who < 2; who++) {
+		printf("  %-22s", rivals[who]->name);
+		for (size_t c = 0; c < crowd_count; c++)
+			print_cell(&(struct cell){.rate = rate[who][c]});
+		printf("\n");
+	}
+	printf("  %-22s", "kakehi : Vyukov");
+	for (size_t c = 0; c < crowd_count; c++)
+		printf(" %8.2f ", ratio[c]);
+	printf("  (kakehi worst : best %.2f)\n", worst / best);
+	return 0;
+}
+
+/* The others, once each. */
+static void others(const struct options *options, int batch, size_t crowd_count)
+{
+	for (size_t r = 2; rivals[r]; r++) {
+		printf("  %-22s", rivals[r]->name);
+		for (size_t c = 0; c < crowd_count; c++) {
+			struct cell cell = {rivals[r], crowds[c], batch, WAIT_YIELD, options->quick ? 20 : 400,
+			                    false,     0};
+			if (run_cell(&cell) < 0)
+				printf(" %8s ", "failed");
+			else
+				print_cell(&cell);
+		}
+		printf("\n");
+	}
+}
+
+static void python_row(const struct options *options, int batch, size_t crowd_count)
+{
+	printf("  %-22s", "Python mp.Queue");
+	for (size_t c = 0; c < crowd_count; c++) {
+		char pairs[16], batch_text[16];
+		double figure;
+		snprintf(pairs, sizeof(pairs), "%d", crowds[c]);
+		snprintf(batch_text, sizeof(batch_text), "%d", batch);
+		const char *arguments[] = {"rate", pairs, pairs, "8", batch_text, "0.8", NULL};
+		if (python_figures(options, arguments, &figure, 1) == 1)
+			printf(" %8.4f ", figure / 1e6);
+		else
+			printf(" %8s ", "failed");
+		fflush(stdout);
+	}
+	printf("\n");
+}
+
+int section_handles(const struct options *options)
+{
+	static const int batches[] = {1, BATCH_MAX};
+	const size_t crowd_count = options->quick ? 2 : CROWDS;
+	for (size_t b = 0; b < 2; b++) {
+		char title[160];
+		snprintf(title, sizeof(title), "8-byte handles, work ring + free list, %s, processes spin and yield",
+		         batches[b] == 1 ? "one at a time" : "16 at a time");
+		print_head(title, crowd_count);
+		if (compare(options, batches[b], WAIT_YIELD, crowd_count) < 0)
+			return -1;
+		others(options, batches[b], crowd_count);
+		if (options->python && !options->quick)
+			python_row(options, batches[b], crowd_count);
+		snprintf(title, sizeof(title),
+		         "The same, %s, processes spin and park (an event on every ring, for both)",
+		         batches[b] == 1 ? "one at a time" : "16 at a time");
+		print_head(title, crowd_count);
+		if (compare(options, batches[b], WAIT_PARK, crowd_count) < 0)
+			return -1;
+	}
+	printf(
+	    "  ck_ring and rte_ring spin and yield; Boost, ZeroMQ, pipe and Queue copy messages one way, have no free\n"
+	    "  list, and wait in their own way; 16 at a time they carry 16 words a message. !: did not end within\n"
+	    "  %d s after it was told to.\n",
+	    PATIENCE_MS / 1000);
+	return 0;
+}

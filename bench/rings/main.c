@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bench-ring [--quick] [--only SECTION] [--python SCRIPT] - called by bench/ring. */
+#include "rings.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct section {
+	const char *name;
+	int (*run)(const struct options *options);
+	const char *what;
+} sections[] = {
+    {"handles", section_handles, "8-byte handles from process to process"},
+    {"payload", section_payload, "64 B, 4 KiB and 1 MiB, written and read"},
+    {"latency", section_latency, "half a round trip"},
+    {"heir", section_heir, "from a worker's death to its item being worked on again"},
+    {"kills", section_kills, "throughput with a kill every 50 ms"},
+    {"parked", section_parked, "CPU time of 64 parked workers"},
+};
+#define SECTIONS (sizeof(sections) / sizeof(sections[0]))
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: bench-ring [--quick] [--only SECTION] [--python SCRIPT]\nsections:\n");
+	for (size_t i = 0; i < SECTIONS; i++)
+		fprintf(stderr, "  %-8s %s\n", sections[i].name, sections[i].what);
+	return 2;
+}
+
+static int run_sections(const struct options *options, const char *only)
+{
+	bool found = false;
+	for (size_t i = 0; i < SECTIONS; i++) {
+		if (only && strcmp(only, sections[i].name) != 0)
+			continue;
+		found = true;
+		if (sections[i].run(options) < 0) {
+			fprintf(stderr, "bench-ring: %s could not be measured here\n", sections[i].name);
+			return 1;
+		}
+		fflush(stdout);
+	}
+	if (!found)
+		return usage();
+	return any_mismatch ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	/* The heir's program lies beside this one. */
+	static char heir[4096];
+	struct options options = {.heir = heir};
+	const char *only = NULL;
+	ssize_t length = readlink("/proc/self/exe", heir, sizeof(heir) - 16);
+	if (length < 0)
+		return 1;
+	heir[length] = '\0';
+	strcat(heir, "-heir");
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--quick") == 0)
+			options.quick = true;
+		else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
+			only = argv[++i];
+		else if (strcmp(argv[i], "--python") == 0 && i + 1 < argc)
+			options.python = argv[++i];
+		else
+			return usage();
+	}
+	if (*rivals_missing)
+		printf("not built:%s\n", rivals_missing);
+	return run_sections(&options, only);
+}
