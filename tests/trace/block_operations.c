@@ -142,8 +142,8 @@ static void paid_big_and_sleeper(void)
 	world_start_sleeper(sleeper_gets_big, kk_arena_room_event(rival.arena));
 }
 
-/* The payload lies in the rival's region, who uses the block again as soon as it is free. */
-static struct kk_block_ref theirs;
+/* The payload lies in the rival's region, who gives the block to another item as soon as it is free. */
+static uint32_t rivals;
 
 static void paid_by_rival(void)
 {
@@ -152,13 +152,18 @@ static void paid_by_rival(void)
 	world_must(kk_ring_put(rival.ring[WORK], mine, 0) == KK_OK &&
 	               kk_ring_take(worker.ring[WORK], &handle, 1) == 1 && handle == mine,
 	           "handed over");
-	theirs = (struct kk_block_ref){0};
+	rivals = world_hold(&rival);
 }
 
 static void rival_reuses(void)
 {
-	if (theirs.index == 0 && kk_block_alloc(rival.arena, REGION_BYTES, false, &theirs) != KK_OK)
-		theirs = (struct kk_block_ref){0};
+	struct kk_block_ref ref;
+	if (kk_block_alloc(rival.arena, REGION_BYTES, false, &ref) != KK_OK)
+		return;
+	world_fill(&rival, rivals, &ref, REGION_BYTES);
+	world_entry(rivals)->pay = ref;
+	kk_block_share(rival.arena, &ref, 1);
+	world_keep(rivals);
 }
 
 static void rival_releases(void)
@@ -183,7 +188,7 @@ static void released_before(void)
 	paid_by_rival();
 	kk_block_release(worker.arena, &world_entry(mine)->pay, 0);
 	rival_reuses();
-	world_must(theirs.index != 0, "the rival uses it again");
+	world_must(world_entry(rivals)->pay.index != 0, "the rival uses it again");
 }
 
 static int read_payload(void)

@@ -7,12 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define BROKEN (-1000) /* a result that is never right */
+
 struct operation {
 	const char *name;
 	uint64_t start;        /* first position of the rings                                                   */
 	void (*arrange)(void); /* in the tracer, before the worker starts; sleepers are started here            */
 	int (*run)(void);      /* in the worker                                                                 */
-	int expected;          /* what it returns                                                               */
+	int expected;          /* what it returns; with a rival in between anything but BROKEN                  */
 	void (*rival)(void);   /* what another role does at one instruction of it (at every one, in turn); NULL */
 	void (*wake)(void);    /* the worker sleeps: what wakes it; it is also killed asleep. NULL: does not     */
 	bool closes;           /* WORK is closed afterwards, by whoever comes next if need be                   */

@@ -11,9 +11,12 @@ static uint32_t mine, more, rivals, sleepers; /* entries in hand */
 
 /* ---- put */
 
+/* An entry that did not get in is in hand as before. */
 static int put_one(void)
 {
-	return kk_ring_put(worker.ring[WORK], mine, 1);
+	uint64_t before = kk_table_own_word(worker.table, mine);
+	int status = kk_ring_put(worker.ring[WORK], mine, 1);
+	return status == KK_ERR_FULL && kk_table_own_word(worker.table, mine) != before ? BROKEN : status;
 }
 
 static int put_two(void)

@@ -203,6 +203,19 @@ static bool jump(pid_t pid, const struct step_plan *plan, long *at, long to)
 	return there;
 }
 
+static bool is_right(const struct step_plan *plan, int result)
+{
+	return result == plan->expected || (plan->any_result && result != plan->wrong);
+}
+
+/* Without a stop to its end. */
+static enum step_end run_out(pid_t pid, const struct step_plan *plan)
+{
+	int status;
+	bool ended = ptrace(PTRACE_CONT, pid, NULL, NULL) == 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status);
+	return ended && marked() == AFTER && is_right(plan, marks->result) ? STEP_FINISHED : STEP_WRONG;
+}
+
 static enum step_end trace_jumping(pid_t pid, const struct step_plan *plan, long *steps)
 {
 	bool there = true;
@@ -211,6 +224,8 @@ static enum step_end trace_jumping(pid_t pid, const struct step_plan *plan, long
 		if (there)
 			plan->rival();
 	}
+	if (there && plan->kill_at >= path.count)
+		return run_out(pid, plan);
 	there = there && jump(pid, plan, steps, plan->kill_at);
 	return there ? STEP_KILLED : STEP_WRONG;
 }
@@ -229,7 +244,7 @@ static enum step_end trace(pid_t pid, const struct step_plan *plan, long *steps)
 {
 	for (*steps = 0;; ++*steps) {
 		if (marked() == AFTER)
-			return plan->any_result || marks->result == plan->expected ? STEP_FINISHED : STEP_WRONG;
+			return is_right(plan, marks->result) ? STEP_FINISHED : STEP_WRONG;
 		if (plan->rival && *steps == plan->rival_at)
 			plan->rival();
 		if (plan->remember)
@@ -254,7 +269,7 @@ enum step_end step_run(const struct step_plan *plan, long *steps)
 		abort();
 	if (pid == 0)
 		work(plan->run);
-	bool jumps = plan->jump && can_jump && plan->kill_at < path.count;
+	bool jumps = plan->jump && !plan->remember && can_jump;
 	enum step_end how = STEP_WRONG;
 	if (reach_start(pid, plan))
 		how = jumps ? trace_jumping(pid, plan, steps) : trace(pid, plan, steps);

@@ -16,14 +16,15 @@
 struct step_plan {
 	int (*run)(void); /* the operation: called in the worker                                                    */
 	int expected;     /* what it returns                                                                        */
-	bool any_result;  /* whatever it returns is right                                                           */
+	int wrong;        /* and what it never returns                                                              */
+	bool any_result;  /* everything else is right                                                               */
 	bool may_sleep;   /* it may go to sleep: then `wake` is called, or it is killed there if `die_asleep`        */
 	bool die_asleep;
 	void (*wake)(void);
 	bool (*until)(void); /* asked after every instruction; true: the worker dies here. NULL: no such condition   */
 	void (*rival)(void); /* called once, when `rival_at` instructions are done. NULL: nobody                     */
 	long rival_at;
-	long kill_at;  /* dies after so many instructions                                                           */
+	long kill_at;  /* dies after so many instructions; more than there are: goes on to the end                  */
 	bool remember; /* note where every instruction lies, for those who jump                                     */
 	bool jump;     /* the way is as last remembered: run to its end instead of stepping, where that is possible */
 };

@@ -19,7 +19,7 @@
 #define INSTRUMENTED 0
 #endif
 
-enum { NEVER = -1, AT_ITS_END = 1000000, RIVAL_PLACES = 5 };
+enum { NEVER = -1, AT_ITS_END = 1000000, GO_ON, RIVAL_PLACES = 5 };
 
 /* One death: where, and what happens besides. */
 struct death {
@@ -62,6 +62,7 @@ static enum step_end die(const struct operation *o, const struct death *death, l
 	const struct step_plan plan = {
 	    .run = o->run,
 	    .expected = o->expected,
+	    .wrong = BROKEN,
 	    .any_result = death->rival_at != NEVER,
 	    .may_sleep = o->wake != NULL,
 	    .die_asleep = death->asleep,
@@ -97,6 +98,18 @@ static long die_everywhere(const struct operation *o, struct death death, long f
 	return length;
 }
 
+/* The rival comes at every instruction; the worker goes on to the end or dies at any of those that follow. */
+static void meet_rivals(const struct operation *o, struct death death, long length, long stride, long places)
+{
+	long steps;
+	die_everywhere(o, death, length, 1); /* the way without a rival, once more */
+	death.kill_at = GO_ON;
+	for (death.rival_at = 0; death.rival_at < length; death.rival_at += stride)
+		assert_int_equal(die(o, &death, &steps), STEP_FINISHED);
+	for (death.rival_at = 0; death.rival_at < length; death.rival_at += places)
+		die_everywhere(o, death, death.rival_at, stride);
+}
+
 static void trace_operation(const struct operation *o)
 {
 	unsigned long before = total.kills;
@@ -116,11 +129,10 @@ static void trace_operation(const struct operation *o)
 		assert_int_equal(die(o, &death, &steps), STEP_KILLED);
 		death.asleep = false;
 	}
-	/* The rival comes at one instruction; the worker dies at each of the following ones. */
 	places = full_tier() && !INSTRUMENTED ? 1 : length / RIVAL_PLACES + 1;
 	death.survivors = false;
-	for (death.rival_at = 0; o->rival && death.rival_at < length; death.rival_at += places)
-		die_everywhere(o, death, death.rival_at, stride);
+	if (o->rival)
+		meet_rivals(o, death, length, stride, places);
 	total.operations++;
 	print_message("%-34s %8ld %10lu  all sound\n", o->name, length, total.kills - before);
 }

@@ -27,6 +27,7 @@ static struct {
 static struct {
 	uint32_t order[ENTRIES]; /* what was put into WORK at the beginning, in order */
 	unsigned ordered;
+	unsigned kept; /* entries whose payloads must be alive in the end */
 	pid_t sleeper;
 } notes;
 
@@ -150,6 +151,11 @@ void world_fill(struct party *party, uint32_t handle, struct kk_block_ref *ref, 
 {
 	memset(kk_block_memory(party->arena, ref), pattern(handle), bytes);
 	ref->size = bytes;
+}
+
+void world_keep(uint32_t handle)
+{
+	notes.kept |= 1u << handle;
 }
 
 void world_forget(void)
@@ -325,6 +331,8 @@ static const char *check_payload(uint32_t handle)
 {
 	const struct kk_block_ref *pay = &world_entry(handle)->pay;
 	const unsigned char *payload = pay->index ? kk_block_read(counter.arena, pay) : NULL;
+	if (!payload && notes.kept >> handle & 1)
+		return "a payload was freed under its reader";
 	for (uint32_t i = 0; payload && i < pay->size; i++)
 		if (payload[i] != pattern(handle))
 			return "a payload was written over";
@@ -369,6 +377,9 @@ static const char *check_blocks(void)
 	struct party heir = {0};
 	struct kk_error error = {.code = 0};
 	struct kk_block_ref all, big;
+	for (uint32_t handle = 0; handle < ENTRIES; handle++)
+		if (notes.kept >> handle & 1 && check_payload(handle))
+			return check_payload(handle);
 	/* Nobody needs a payload any more; the lanes that are gone already do not mind. */
 	for (uint32_t handle = 0; handle < ENTRIES; handle++)
 		for (unsigned lane = HEIR_LANE; lane <= RIVAL_LANE && world_entry(handle)->pay.index; lane++)
