@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 unsigned kk_start_stage(const struct kk_plan *plan, unsigned role)
@@ -83,16 +84,11 @@ static int write_all(int fd, const void *from, size_t bytes)
 	return 0;
 }
 
-/* Nobody reads yet, so the pipe must be able to hold it all. */
 static int send_message(int fd, const struct kk_worker_start *message, const struct kk_plan *plan,
                         struct kk_error *error)
 {
-	uint64_t bytes = sizeof(*message) + plan->bytes;
-
-	if (bytes > INT32_MAX || (fcntl(fd, F_GETPIPE_SZ) < (int)bytes && fcntl(fd, F_SETPIPE_SZ, (int)bytes) < 0))
-		return kk_error_set(error, KK_ERR_SYSTEM, "no pipe can hold the %llu bytes of the plan",
-		                    (unsigned long long)bytes);
-	if (write_all(fd, message, sizeof(*message)) < 0 || write_all(fd, plan, plan->bytes) < 0)
+	if (write_all(fd, message, sizeof(*message)) < 0 || write_all(fd, plan, plan->bytes) < 0 ||
+	    lseek(fd, 0, SEEK_SET) < 0)
 		return kk_error_set(error, KK_ERR_SYSTEM, "cannot write the start message");
 	return KK_OK;
 }
@@ -108,23 +104,19 @@ int kk_start_make(struct kk_start *start, const struct kk_start_request *request
 	    .log_level = request->level,
 	};
 	struct kk_plan *plan = kk_start_plan(request->plan, kk_start_stage(request->plan, request->role));
-	int ends[2] = {-1, -1}, rc;
+	int rc;
 
-	start->message = -1;
 	start->fd_count = 0;
+	start->message = -1;
 	if (!plan)
 		return kk_error_set(error, KK_ERR_MEMORY, "no memory for a copy of the plan");
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
-		rc = kk_error_set(error, KK_ERR_SYSTEM, "cannot make a pipe");
+	start->message = memfd_create("kakehi-start", MFD_CLOEXEC);
+	if (start->message < 0) {
+		rc = kk_error_set(error, KK_ERR_SYSTEM, "cannot make a start message");
 		goto out;
 	}
-	start->message = ends[0];
 	give_all(start, request, &message);
-	rc = send_message(ends[1], &message, plan, error);
-	/* The worker reads as from any pipe. */
-	if (rc == KK_OK && fcntl(ends[0], F_SETFL, 0) < 0)
-		rc = kk_error_set(error, KK_ERR_SYSTEM, "cannot prepare the start message");
-	close(ends[1]);
+	rc = send_message(start->message, &message, plan, error);
 out:
 	/* It held secrets. */
 	explicit_bzero(plan, request->plan->bytes);

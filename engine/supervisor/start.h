@@ -2,8 +2,9 @@
 /* engine/supervisor/start.h - reads the plan and the run, produces what one worker is given: its descriptors and its
  * start message.
  *
- * The message is in the pipe before the process exists, so that a worker that does not read cannot stop the
- * supervisor. It holds the options, and thereby the secrets, of the worker's own stage only.
+ * The message is complete before the process exists, so that a worker that does not read cannot stop the supervisor. It
+ * is a file in memory: pipes that can hold it are few, for a user who is not privileged. It holds the options, and
+ * thereby the secrets, of the worker's own stage only.
  */
 #ifndef ENGINE_SUPERVISOR_START_H
 #define ENGINE_SUPERVISOR_START_H
@@ -17,7 +18,7 @@
 enum kk_start_fd { KK_START_MESSAGE = 3, KK_START_LIFELINE, KK_START_LOG, KK_START_OTHERS };
 
 struct kk_start {
-	int message; /* read end of the pipe */
+	int message; /* at its beginning */
 	struct kk_process_fd fds[8 + 2 * KK_PLAN_MAX_STAGES];
 	size_t fd_count;
 };
