@@ -3,8 +3,8 @@
  * start message.
  *
  * The message is complete before the process exists, so that a worker that does not read cannot stop the supervisor. It
- * is a file in memory: pipes that can hold it are few, for a user who is not privileged. It holds the options, and
- * thereby the secrets, of the worker's own stage only.
+ * is a file in memory: of pipes that could hold it a user without privileges gets only so many. It holds the options,
+ * and thereby the secrets, of the worker's own stage only.
  */
 #ifndef ENGINE_SUPERVISOR_START_H
 #define ENGINE_SUPERVISOR_START_H
