@@ -10,7 +10,7 @@
 /* The variable that tells the program that it was started as a worker; its value is the start message's descriptor. */
 #define KK_WORKER_VARIABLE "KAKEHI_WORKER"
 
-/* What the supervisor writes into the start message: this, then the plan (`plan_bytes`), in which only the options of the
+/* What the supervisor writes as the start message: this, then the plan (`plan_bytes`), in which only the options of the
  * worker's own stage are left. Descriptors are given by number; -1: none. */
 struct kk_worker_start {
 	uint32_t magic, bytes; /* KK_WORKER_MAGIC, sizeof(struct kk_worker_start) */
