@@ -3,8 +3,8 @@
  * new items, for room, all at once.
  *
  * A turn does everything that can be done now. If nothing could be done, events are prepared (so that whoever changes
- * something rings this stage's bell) and one more turn is made; only then it waits. With nothing in flight it sleeps on
- * the ring alone.
+ * something rings this stage's bell) and one more turn is made; it waits only if that turn needs no other event than
+ * those. With nothing in flight it sleeps on the ring alone.
  */
 #include "worker/crew.h"
 #include <errno.h>
@@ -171,13 +171,26 @@ static bool delivery_waits(const struct flight *f)
 	return false;
 }
 
-static uint32_t prepare_events(struct flight *f)
+/* What would be news. */
+enum { NEED_ITEMS = 1, NEED_MEMORY = 2, NEED_SLOTS = 4 };
+
+static unsigned needs_of(const struct flight *f)
+{
+	const struct worker *worker = f->worker;
+	unsigned needs = wants_items(f) ? NEED_ITEMS : 0;
+	if (worker->arena && (worker->wants_room || f->refused))
+		needs |= NEED_MEMORY;
+	return delivery_waits(f) ? needs | NEED_SLOTS : needs;
+}
+
+/* A ticket for the items, if they are among it. */
+static uint32_t prepare_events(struct flight *f, unsigned needs)
 {
 	struct worker *worker = f->worker;
-	uint32_t ticket = wants_items(f) ? kk_event_prepare(kk_ring_items_event(worker->in)) : 0;
-	if (worker->arena && (worker->wants_room || f->refused))
+	uint32_t ticket = needs & NEED_ITEMS ? kk_event_prepare(kk_ring_items_event(worker->in)) : 0;
+	if (needs & NEED_MEMORY)
 		kk_event_prepare(kk_arena_room_event(worker->arena));
-	if (delivery_waits(f))
+	if (needs & NEED_SLOTS)
 		for (unsigned lane = 0; lane < worker->plan->lanes; lane++)
 			for (unsigned i = 0; i < worker->route[lane].count; i++)
 				kk_event_prepare(kk_ring_room_event(worker->run->ring[worker->route[lane].to[i].ring]));
@@ -217,18 +230,19 @@ static bool is_over(const struct flight *f)
 
 static void fly(struct flight *f)
 {
-	bool prepared = false;
+	unsigned prepared = 0;
 	uint32_t ticket = 0;
 	while (!f->worker->corrupt && !is_over(f)) {
 		turn(f);
+		unsigned needs = needs_of(f);
 		if (f->moved) {
-			prepared = false;
-		} else if (!prepared) {
-			ticket = prepare_events(f);
-			prepared = true;
+			prepared = 0;
+		} else if (needs & ~prepared) {
+			ticket = prepare_events(f, needs);
+			prepared |= needs;
 		} else if (!is_over(f)) {
 			wait_for_news(f, ticket);
-			prepared = false;
+			prepared = 0;
 		}
 	}
 }
