@@ -102,7 +102,7 @@ static void rival_takes(void)
 {
 	uint32_t handle;
 	if (kk_ring_take(rival.ring[WORK], &handle, 1) == 1)
-		world_finish(&rival, handle);
+		world_keep_in_hand(handle);
 }
 
 /* Takes them all and puts others in their place: the slots are one cycle further. */
@@ -351,7 +351,7 @@ const struct operation ring_operations[] = {
     {ROW("idle", parked, idle, 0)},
     {ROW("inherit nothing", arrange_nothing, inherit, 0)},
     {ROW("inherit CLAIMED", hold_two, inherit, 2)},
-    {ROW("inherit QUEUED, published", die_published, inherit, 1), .rival = rival_takes},
+    {ROW("inherit QUEUED, published", die_published, inherit, 1), .rival = rival_takes_round},
     {ROW("inherit QUEUED, not published", die_unpublished, inherit, 1), .rival = rival_puts},
     {ROW("inherit QUEUED, at the wrap", die_unpublished, inherit, 1), .start = LAST_POSITION, .rival = rival_puts},
     {ROW("inherit QUEUED, ring full", die_unpublished_and_fill, inherit, KK_ERR_FULL), .rival = rival_takes},

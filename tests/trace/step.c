@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "step.h"
-#include <fcntl.h>
+#include "asleep.h"
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -46,22 +44,6 @@ static void work(int (*run)(void))
 	_exit(0);
 }
 
-bool step_asleep(pid_t pid)
-{
-	char path[32], text[256];
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	ssize_t bytes = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (bytes <= 0)
-		return false;
-	text[bytes] = '\0';
-	const char *name_end = strrchr(text, ')');
-	return name_end && name_end[1] && name_end[2] == 'S';
-}
-
 /* Waits for the end of one step. False: it went to sleep in the middle of it. */
 static bool step_done(pid_t pid, bool may_sleep, int *status)
 {
@@ -70,7 +52,7 @@ static bool step_done(pid_t pid, bool may_sleep, int *status)
 	for (;;) {
 		if (waitpid(pid, status, WNOHANG) == pid)
 			return true;
-		if (step_asleep(pid))
+		if (asleep(pid))
 			return false;
 		sched_yield();
 	}

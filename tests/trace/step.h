@@ -38,7 +38,4 @@ enum step_end {
 /* step_run - forks the worker, steps it and kills it; reaped in any case. `steps`: instructions done. */
 enum step_end step_run(const struct step_plan *plan, long *steps);
 
-/* step_asleep - does the process sleep in the kernel (state S)? */
-bool step_asleep(pid_t pid);
-
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "world.h"
-#include "step.h"
+#include "asleep.h"
 #include <kakehi/word.h>
 #include <sched.h>
 #include <signal.h>
@@ -27,6 +27,7 @@ static struct {
 static struct {
 	uint32_t order[ENTRIES]; /* what was put into WORK at the beginning, in order */
 	unsigned ordered;
+	unsigned held; /* entries that the rival must hold in the end                 */
 	unsigned kept; /* entries whose payloads must be alive in the end */
 	pid_t sleeper;
 } notes;
@@ -158,6 +159,11 @@ void world_keep(uint32_t handle)
 	notes.kept |= 1u << handle;
 }
 
+void world_keep_in_hand(uint32_t handle)
+{
+	notes.held |= 1u << handle;
+}
+
 void world_forget(void)
 {
 	kk_arena_detach(worker.arena);
@@ -260,7 +266,7 @@ void world_start_sleeper(bool (*until)(void), struct kk_event *event)
 				_exit(1);
 		}
 	}
-	while (!kk_word_load(&shared->sleeper_ready) || !step_asleep(notes.sleeper))
+	while (!kk_word_load(&shared->sleeper_ready) || !asleep(notes.sleeper))
 		sched_yield();
 }
 
@@ -428,6 +434,11 @@ const char *world_verdict(bool closed)
 	if (!bad)
 		bad = drain(HOME, seen);
 	count_the_rest(seen);
+	for (uint32_t handle = 0; !bad && handle < ENTRIES; handle++) {
+		struct kk_own own = kk_table_own(counter.table, handle);
+		if (notes.held >> handle & 1 && (own.state != KK_OWN_CLAIMED || own.role != RIVAL))
+			bad = "an entry was taken twice";
+	}
 	for (uint32_t handle = 0; !bad && handle < ENTRIES; handle++)
 		bad = seen[handle] == 1 ? NULL : seen[handle] ? "an entry was doubled" : "an entry was lost";
 	if (!bad)

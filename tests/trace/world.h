@@ -42,6 +42,7 @@ uint32_t world_paid(struct party *party, uint64_t bytes, uint32_t lanes); /* an 
 void world_fill(struct party *party, uint32_t handle, struct kk_block_ref *ref, uint32_t bytes); /* its payload   */
 void world_finish(struct party *party, uint32_t handle); /* releases its payload, puts it into HOME          */
 void world_keep(uint32_t handle);                        /* its payload is there to the end, with lane 0     */
+void world_keep_in_hand(uint32_t handle);                /* the rival holds it, to the end                  */
 void world_forget(void);                                 /* the worker knows no more of its region than an heir */
 void world_must(bool fact, const char *what);
 
