@@ -210,8 +210,8 @@ static void test_late_heir(void **state)
 	assert_int_equal(inherit(worker[LEFT]), KK_OK);
 	assert_null(strike.site);
 	for (int i = 0; i < 2; i++) {
-		assert_true(finish_one(RIGHT, KK_PASS));
 		assert_true(finish_one(LEFT, KK_PASS));
+		assert_true(finish_one(RIGHT, KK_PASS));
 	}
 	struct kk_run_counts counts = the_end(3);
 	assert_int_equal(counts.done, 3);
