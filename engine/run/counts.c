@@ -9,7 +9,7 @@ void kk_run_counts(const struct kk_run *run, struct kk_run_counts *counts)
 	    .done = kk_ring_puts(run->ring[KK_RING_DONE]),
 	    .failed = kk_ring_puts(run->ring[KK_RING_FAILED]),
 	    .skipped = kk_ring_puts(run->ring[KK_RING_SKIPPED]),
-	    .source_ended = kk_word_load(&run->header->source_ended) != 0,
+	    .source_ended = kk_word_load(&run->cursor->ended) != 0,
 	};
 	/* Read after them: whatever was settled had been begun. */
 	counts->in = kk_word_load(&run->cursor->next);

@@ -31,13 +31,12 @@ enum kk_run_ring {
 };
 
 /* Control segment, first thing in it.
- *   magic .. plan   creator; stop: supervisor; source_ended: source; free_items: see kk_event
+ *   magic .. plan   creator; stop: supervisor; free_items: see kk_event
  */
 struct run_header {
 	uint64_t magic;
 	uint32_t plan_version, reserved;
 	uint64_t stop;
-	uint64_t source_ended;
 	_Alignas(64) struct kk_event free_items; /* entries came to one of the four free rings */
 };
 
@@ -95,10 +94,12 @@ struct source_record {
 	char bytes[];
 };
 
-/* The source's cursor: `next` is the commit of an item; position[next & 1] belongs to it. Source only. */
+/* The source's cursor: `next` is the commit of an item; position[next & 1] belongs to it. `ended` stands here, where no
+ * other stage can claim it. Source only. */
 struct source_cursor {
 	_Alignas(64) uint64_t next; /* sequence of the next item to begin */
 	struct kk_position position[2];
+	uint64_t ended; /* the source has said KK_END */
 };
 
 /* The recorder's journal: `entries` is the commit; state[entries & 1] belongs to it. Recorder only. */

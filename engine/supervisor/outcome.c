@@ -60,6 +60,9 @@ int kk_outcome_exit(struct kk_outcome *outcome, const struct kk_plan *plan, cons
 	} else if (plan->limit && !counts->source_ended) {
 		code = KK_EXIT_EARLY;
 		reason = "the limit is reached";
+	} else if (outcome->complete && !counts->source_ended) {
+		code = KK_EXIT_INTERNAL;
+		reason = "the source was stopped before its end, and not by us";
 	} else if (counts->failed) {
 		code = KK_EXIT_FAILED;
 	}

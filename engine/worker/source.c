@@ -164,7 +164,7 @@ int work_source(struct worker *worker)
 	worker->may_wait = true;
 	while (refill(worker, &batch)) {
 		if (!make_batch(worker, &batch)) {
-			kk_word_store(&worker->run->header->source_ended, 1);
+			kk_word_store(&worker->run->cursor->ended, 1);
 			break;
 		}
 		if (batch.next < batch.count)

@@ -109,6 +109,7 @@ static void test_exit_codes(void **state)
 	} rows[] = {
 	    {.outcome = {.complete = true}, .source_ended = true, .code = 0},
 	    {.outcome = {.complete = true}, .source_ended = true, .failed = 1, .code = 1},
+	    {.outcome = {.complete = true}, .code = 70},
 	    {.outcome = {.complete = true}, .limit = 5, .code = 75},
 	    {.outcome = {.complete = true}, .limit = 5, .failed = 1, .code = 75},
 	    {.outcome = {.complete = true}, .limit = 5, .source_ended = true, .code = 0},
