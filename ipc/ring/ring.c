@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The recording ring. Letters K and L name the steps as ipc/MEMORY.md argues them. */
 #include "ring/own.h"
+#include "wait/look.h"
 #include <limits.h>
 #include <stdlib.h>
 
@@ -16,7 +17,7 @@
  *   head        takers            takers      relaxed: a hint, may lag or step back, never runs ahead
  *   tail        putters           putters     relaxed: likewise
  *   items, room see wait.h
- *   slot[]      putters, by CAS   all         release on success (K2) / acquire (putter's and taker's look)
+ *   slot[]      putters, by CAS   all         seq_cst on success (K2) / acquire (putter's and taker's look)
  */
 struct ring_memory {
 	uint64_t magic;
@@ -205,9 +206,10 @@ int kk_ring_put(struct kk_ring *ring, uint32_t handle, unsigned side)
 		atomic_store_explicit(own, own_make(KK_OWN_QUEUED, ring->table->role, ring->number, side, position),
 		                      memory_order_relaxed);
 		KK_POINT("K2");
+		/* release: publishes the entry. seq_cst: W1 of K4. */
 		wanted = slot_make(cycle_of(ring, position), handle);
 	} while (!atomic_compare_exchange_strong_explicit(&m->slot[position & ring->mask], &slot, wanted,
-	                                                  memory_order_release, memory_order_relaxed));
+	                                                  memory_order_seq_cst, memory_order_relaxed));
 	KK_POINT("K3");
 	atomic_store_explicit(&m->tail, (position + 1) & POSITION_MASK, memory_order_relaxed);
 	KK_POINT("put: done");
@@ -217,7 +219,8 @@ int kk_ring_put(struct kk_ring *ring, uint32_t handle, unsigned side)
 void kk_ring_announce(struct kk_ring *ring, int count)
 {
 	KK_POINT("K4");
-	kk_event_wake(ring->items, count, ring->items_bell);
+	if (event_is_waited(ring->items))
+		kk_event_wake(ring->items, count, ring->items_bell);
 }
 
 /* Claims what stands at `*position` or moves on. 1: claimed, 0: look again, negative: nothing to take. */
@@ -247,15 +250,19 @@ static int claim_at(struct kk_ring *ring, uint64_t *position, uint32_t *handle)
 	if (!own_is_queued_at(seen, ring->number, p))
 		return 0;
 	KK_POINT("L1");
-	/* release: pairs with the putter's look at the tenant; we are through with the slot. */
+	/* release: pairs with the putter's look at the tenant; we are through with the slot. seq_cst: W1 of L3. */
 	return atomic_compare_exchange_strong_explicit(
 	    own, &seen, own_make(KK_OWN_CLAIMED, ring->table->role, ring->number, own_side(seen), p),
-	    memory_order_acq_rel, memory_order_relaxed);
+	    memory_order_seq_cst, memory_order_relaxed);
 }
 
-/* Putters sleep until half of the ring is free, so that they are not woken for every single slot. */
+/* Putters sleep until half of the ring is free, so that they are not woken for every single slot. The flag is looked at
+ * first: it lies beside the head, while the tail lies where the putters write. */
 static void make_room_known(struct kk_ring *ring, uint64_t head)
 {
+	KK_POINT("take: look at room");
+	if (!event_is_waited(ring->room))
+		return;
 	KK_POINT("take: read tail");
 	uint64_t tail = atomic_load_explicit(&ring->memory->tail, memory_order_relaxed);
 	uint64_t queued = (tail - head) & POSITION_MASK;

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "wait/look.h"
 #include "wait/point.h"
 #include <errno.h>
 #include <kakehi/wait.h>
 #include <limits.h>
 #include <linux/futex.h>
-#include <stdatomic.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-/* Bit 0: somebody may be waiting. The rest counts wake-ups, so that a ticket grows stale. */
-enum { WAITED = 1, ONE_WAKE = 2 };
-
-static _Atomic uint32_t *word_of(const struct kk_event *event)
-{
-	return (_Atomic uint32_t *)(uintptr_t)&event->word;
-}
 
 static long futex(_Atomic uint32_t *word, int operation, uint32_t value, const struct timespec *timeout)
 {
@@ -37,7 +29,7 @@ static void ring_bell(int bell)
 uint32_t kk_event_prepare(struct kk_event *event)
 {
 	KK_POINT("P1");
-	uint32_t ticket = atomic_fetch_or(word_of(event), WAITED) | WAITED;
+	uint32_t ticket = atomic_fetch_or(event_word(event), EVENT_WAITED) | EVENT_WAITED;
 	/* Pairs with the fence in kk_event_wake: either we see the change or the waker sees our flag. */
 	atomic_thread_fence(memory_order_seq_cst);
 	KK_POINT("P2");
@@ -48,7 +40,8 @@ int kk_event_sleep(struct kk_event *event, uint32_t ticket, int64_t timeout_ns)
 {
 	struct timespec limit = {timeout_ns / 1000000000, timeout_ns % 1000000000};
 	KK_POINT("P3");
-	bool late = futex(word_of(event), FUTEX_WAIT, ticket, timeout_ns < 0 ? NULL : &limit) < 0 && errno == ETIMEDOUT;
+	bool late =
+	    futex(event_word(event), FUTEX_WAIT, ticket, timeout_ns < 0 ? NULL : &limit) < 0 && errno == ETIMEDOUT;
 	KK_POINT("P3: awake");
 	return late ? KK_ERR_TIMEOUT : KK_OK;
 }
@@ -59,7 +52,7 @@ int kk_event_sleep(struct kk_event *event, uint32_t ticket, int64_t timeout_ns)
 static void lower_flag(_Atomic uint32_t *word, uint32_t value, int bell)
 {
 	KK_POINT("W4");
-	if (!atomic_compare_exchange_strong(word, &value, value & ~(uint32_t)WAITED))
+	if (!atomic_compare_exchange_strong(word, &value, value & ~(uint32_t)EVENT_WAITED))
 		return;
 	KK_POINT("W4: flag down");
 	ring_bell(bell);
@@ -69,13 +62,13 @@ static void lower_flag(_Atomic uint32_t *word, uint32_t value, int bell)
 
 void kk_event_wake(struct kk_event *event, int count, int bell)
 {
-	_Atomic uint32_t *word = word_of(event);
+	_Atomic uint32_t *word = event_word(event);
 	atomic_thread_fence(memory_order_seq_cst);
 	KK_POINT("W2");
-	if (!(atomic_load_explicit(word, memory_order_relaxed) & WAITED))
+	if (!(atomic_load_explicit(word, memory_order_relaxed) & EVENT_WAITED))
 		return;
 	KK_POINT("W3");
-	uint32_t value = atomic_fetch_add(word, ONE_WAKE) + ONE_WAKE;
+	uint32_t value = atomic_fetch_add(word, EVENT_ONE_WAKE) + EVENT_ONE_WAKE;
 	KK_POINT("W3: counted");
 	ring_bell(bell);
 	if (futex(word, FUTEX_WAKE, (uint32_t)count, NULL) == 0)
@@ -84,9 +77,9 @@ void kk_event_wake(struct kk_event *event, int count, int bell)
 
 void kk_event_wake_all(struct kk_event *event, int bell)
 {
-	_Atomic uint32_t *word = word_of(event);
+	_Atomic uint32_t *word = event_word(event);
 	KK_POINT("wake all");
-	atomic_fetch_add(word, ONE_WAKE);
+	atomic_fetch_add(word, EVENT_ONE_WAKE);
 	KK_POINT("wake all: counted");
 	ring_bell(bell);
 	futex(word, FUTEX_WAKE, INT_MAX, NULL);
@@ -98,5 +91,5 @@ bool kk_event_waited(const struct kk_event *event)
 	/* As in kk_event_wake: the caller's change comes before this look, and before what he looks at because of it.
 	 */
 	atomic_thread_fence(memory_order_seq_cst);
-	return atomic_load_explicit(word_of(event), memory_order_relaxed) & WAITED;
+	return atomic_load_explicit(event_word(event), memory_order_relaxed) & EVENT_WAITED;
 }
