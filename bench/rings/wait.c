@@ -36,6 +36,8 @@ int wait_take(struct waiter *waiter, void *end, uint64_t *words, int max)
 	for (int looks = 0;; looks++) {
 		/* Over first: whoever was through before our look had put everything. */
 		bool over = is_over(waiter);
+		if (over && !waiter->drains)
+			return 0;
 		int taken = waiter->rival->take(end, words, max);
 		if (taken == 0 && !over && looks >= LOOKS) {
 			if (waiter->waiting == WAIT_YIELD)
