@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+# Each mutant is the library with one thought left out. Its program ends well only if a scenario finds it out. A
+# mutation whose text is no longer in the sources changes nothing, so its test fails: it has to follow the sources.
+
+# schedule_mutant(NAME FILE SCENARIOS FROM TO [FROM TO]) - FILE with the text FROM replaced by TO.
+function(schedule_mutant name file scenarios)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${file})
+  file(READ ${CMAKE_SOURCE_DIR}/${file} text)
+  set(n 3)
+  while(n LESS ARGC)
+    math(EXPR m "${n} + 1")
+    string(FIND "${text}" "${ARGV${n}}" at)
+    if(at EQUAL -1)
+      message(WARNING "mutant ${name}: ${file} no longer says: ${ARGV${n}}")
+    endif()
+    string(REPLACE "${ARGV${n}}" "${ARGV${m}}" text "${text}")
+    math(EXPR n "${n} + 2")
+  endwhile()
+  get_filename_component(base ${file} NAME)
+  set(copy ${CMAKE_CURRENT_BINARY_DIR}/mutants/${name}/${base})
+  file(GENERATE OUTPUT ${copy} CONTENT "${text}")
+  set(sources ${schedule_sources})
+  list(REMOVE_ITEM sources ${file})
+  list(TRANSFORM sources PREPEND ${CMAKE_SOURCE_DIR}/)
+  schedule_program(schedule_mutant_${name} ${sources} ${copy})
+  target_compile_options(schedule_mutant_${name} PRIVATE
+    -Wno-unused-function -Wno-unused-variable -Wno-unused-parameter)
+  add_test(NAME schedule_mutant_${name} COMMAND schedule_mutant_${name} --must-fail ${scenarios})
+  set_tests_properties(schedule_mutant_${name} PROPERTIES TIMEOUT 120 LABELS schedule)
+endfunction()
+
+# The heir of a put that was not published, or whose entry has travelled on since, puts it again without a second look.
+schedule_mutant(no_second_look ipc/ring/table.c "heir-put"
+  "if (atomic_load_explicit(own_of(table, handle), memory_order_acquire) != own)" "if (false)")
+
+# The hint moves past an entry before it is claimed.
+schedule_mutant(head_before_claim ipc/ring/ring.c "ring-1;ring-2;heir-take"
+  "KK_POINT(\"L1\");" "atomic_store_explicit(&ring->memory->head, *position, memory_order_relaxed);")
+
+# Published first, recorded afterwards.
+schedule_mutant(publish_before_record ipc/ring/ring.c "ring-1;ring-2"
+  "atomic_store_explicit(own, own_make(KK_OWN_QUEUED, ring->table->role, ring->number, side, position),
+		                      memory_order_relaxed);" ""
+  "KK_POINT(\"K3\");"
+  "atomic_store_explicit(own, own_make(KK_OWN_QUEUED, ring->table->role, ring->number, side, position),
+		                      memory_order_relaxed);")
+
+# A slot is filled although its last tenant is still queued there.
+schedule_mutant(no_look_at_tenant ipc/ring/ring.c "ring-1;ring-2"
+  "return tenant < 0 ? KK_ERR_CORRUPT : tenant ? KK_ERR_FULL : KK_OK;"
+  "return tenant < 0 ? KK_ERR_CORRUPT : KK_OK;")
+
+# A put that found the ring full leaves its intent behind.
+schedule_mutant(intent_left_behind ipc/ring/ring.c "ring-1;ring-once"
+  "atomic_store_explicit(own, before, memory_order_relaxed);" "(void)before;")
+
+# A taker takes for its own what another one claimed between its look and its claim.
+schedule_mutant(claim_without_comparing ipc/ring/ring.c "ring-1;ring-2"
+  "KK_POINT(\"L1\");" "seen = atomic_load(own);")
+
+# Decisions are not completed before the rest is redone.
+schedule_mutant(decisions_forgotten ipc/ring/table.c "heir-take"
+  "status = decisions ? heir->complete(heir->arg, handle) : 0;" "status = 0;")
+
+# A release that is repeated hits the block's next life.
+schedule_mutant(release_any_generation ipc/block/arena.c "block-lanes"
+  "word_state(word) != BLOCK_SHARED || word_generation(word) != ref->generation ||
+		    !(word_lanes(word)" "word_state(word) != BLOCK_SHARED || !(word_lanes(word)")
+
+# What a dead allocator had claimed stays claimed.
+schedule_mutant(no_adoption ipc/block/alloc.c "block-grow"
+  "if (word_state(word) == BLOCK_CLAIMED && word_role(word) == role)" "if (false)")
+
+# The big block goes to whoever saw it free.
+schedule_mutant(big_without_comparing ipc/block/alloc.c "block-grow"
+  "KK_POINT(\"alloc: claim big\");" "word = atomic_load(&log->word);")
+
+# The flag is taken down behind the back of one who has just gone to sleep.
+schedule_mutant(no_second_wake ipc/wait/event.c "event-2;event-3"
+  "KK_POINT(\"W4: flag down\");" "return;")
+
+# The ticket does not grow stale.
+schedule_mutant(wake_without_counting ipc/wait/event.c "event-1;event-2"
+  "uint32_t value = atomic_fetch_add(word, " "uint32_t value = atomic_load(word) + 0 * (")
