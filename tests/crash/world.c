@@ -163,16 +163,17 @@ static void kill_sleeper(void)
 
 static void act(unsigned every_us, struct world_result *result)
 {
+	bool late = world.shape->late;
 	bool watch = world.kill_count > 0 && world.kills[0].asleep;
 	cast.closing = RING_A;
 	for (unsigned role = 1; role <= ROLES; role++) {
 		cast.player[role].pid = 0;
 		cast.player[role].life = 0;
 	}
-	for (unsigned role = 1; role < CLOSER; role++)
+	for (unsigned role = 1; role <= (late ? 1 : CLOSER - 1); role++)
 		start(role);
 	alarm(60);
-	while ((!drained(1, ROLES) || cast.closing <= RING_B) && !world.notes->bad[0]) {
+	while ((late || !drained(1, ROLES) || cast.closing <= RING_B) && !world.notes->bad[0]) {
 		int status;
 		if (every_us)
 			kill_somebody(every_us);
@@ -183,7 +184,13 @@ static void act(unsigned every_us, struct world_result *result)
 			bury(pid, status, result);
 		else
 			sched_yield();
-		call_closer();
+		if (late && result->deaths == world.kill_count) {
+			late = false;
+			for (unsigned role = 2; role < CLOSER; role++)
+				start(role);
+		}
+		if (!late)
+			call_closer();
 	}
 	alarm(0);
 	for (unsigned role = 1; role <= ROLES; role++)

@@ -31,6 +31,7 @@ struct world_shape {
 	uint64_t start;        /* first position of every ring                */
 	uint64_t region_bytes; /* of each source                              */
 	uint64_t big_bytes;
+	bool late; /* all but role 1 begin only when all kills, which are role 1's, have struck: nobody is in between */
 };
 
 /* A kill by count: the process that plays `role` in life `life` (1 is the first) dies when it comes to `site` for the

@@ -115,6 +115,7 @@ static void rival_takes_round(void)
 		if (kk_ring_put(rival.ring[WORK], handle, 0) != KK_OK)
 			world_finish(&rival, handle);
 	}
+	rival_takes(); /* room for whoever thinks he has something to put */
 }
 
 static bool sleeper_puts(void)
