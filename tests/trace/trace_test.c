@@ -19,7 +19,7 @@
 #define INSTRUMENTED 0
 #endif
 
-enum { NEVER = -1, AT_ITS_END = 1000000, GO_ON, RIVAL_PLACES = 5 };
+enum { NEVER = -1, AT_ITS_END = 1000000, GO_ON, RIVAL_PLACES = 5, RIVAL_PLACES_FULL = 60 };
 
 /* One death: where, and what happens besides. */
 struct death {
@@ -70,8 +70,9 @@ static enum step_end die(const struct operation *o, const struct death *death, l
 	    .rival = death->rival_at == NEVER ? NULL : o->rival,
 	    .rival_at = death->rival_at,
 	    .kill_at = death->kill_at,
+	    /* All of it is stepped in the full tier; what has a rival in between would take hours. */
 	    .remember = death->kill_at == AT_ITS_END,
-	    .jump = !full_tier() && !o->wake && !o->keeps,
+	    .jump = (!full_tier() || death->rival_at != NEVER) && !o->wake && !o->keeps,
 	};
 	world_begin(o->start);
 	o->arrange();
@@ -129,7 +130,7 @@ static void trace_operation(const struct operation *o)
 		assert_int_equal(die(o, &death, &steps), STEP_KILLED);
 		death.asleep = false;
 	}
-	places = full_tier() && !INSTRUMENTED ? 1 : length / RIVAL_PLACES + 1;
+	places = length / (full_tier() && !INSTRUMENTED ? RIVAL_PLACES_FULL : RIVAL_PLACES) + 1;
 	death.survivors = false;
 	if (o->rival)
 		meet_rivals(o, death, length, stride, places);
