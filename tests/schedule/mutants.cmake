@@ -2,8 +2,9 @@
 # Each mutant is the library with one thought left out. Its program ends well only if a scenario finds it out. A
 # mutation whose text is no longer in the sources changes nothing, so its test fails: it has to follow the sources.
 
-# schedule_mutant(NAME FILE SCENARIOS FROM TO [FROM TO]) - FILE with the text FROM replaced by TO.
-function(schedule_mutant name file scenarios)
+# schedule_mutate(SOURCES NAME FILE FROM TO [FROM TO]) - sets SOURCES to the library's sources, with the text FROM in
+# FILE replaced by TO.
+function(schedule_mutate result name file)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${file})
   file(READ ${CMAKE_SOURCE_DIR}/${file} text)
   set(n 3)
@@ -22,12 +23,48 @@ function(schedule_mutant name file scenarios)
   set(sources ${schedule_sources})
   list(REMOVE_ITEM sources ${file})
   list(TRANSFORM sources PREPEND ${CMAKE_SOURCE_DIR}/)
-  schedule_program(schedule_mutant_${name} ${sources} ${copy})
+  set(${result} ${sources} ${copy} PARENT_SCOPE)
+endfunction()
+
+# schedule_mutant(NAME FILE SCENARIOS FROM TO [FROM TO]) - the scenarios must find it out.
+function(schedule_mutant name file scenarios)
+  if(ARGC EQUAL 7)
+    schedule_mutate(sources ${name} ${file} "${ARGV3}" "${ARGV4}" "${ARGV5}" "${ARGV6}")
+  else()
+    schedule_mutate(sources ${name} ${file} "${ARGV3}" "${ARGV4}")
+  endif()
+  schedule_program(schedule_mutant_${name} ${sources})
   target_compile_options(schedule_mutant_${name} PRIVATE
     -Wno-unused-function -Wno-unused-variable -Wno-unused-parameter)
   add_test(NAME schedule_mutant_${name} COMMAND schedule_mutant_${name} --must-fail ${scenarios})
   set_tests_properties(schedule_mutant_${name} PROPERTIES TIMEOUT 120 LABELS schedule)
 endfunction()
+
+# threads_mutant(NAME FILE FROM TO) - the thread sanitizer must find it out.
+function(threads_mutant name file from to)
+  schedule_mutate(sources ${name} ${file} "${from}" "${to}")
+  kakehi_test(threads_mutant_${name} SOURCES threads_test.c ${sources} LIBS Threads::Threads LABELS schedule)
+  target_include_directories(test_threads_mutant_${name} PRIVATE
+    ${CMAKE_SOURCE_DIR}/ipc ${CMAKE_SOURCE_DIR}/ipc/include)
+  target_compile_definitions(test_threads_mutant_${name} PRIVATE KK_POINTS KK_BUILDING_LIBRARY)
+  set_tests_properties(threads_mutant_${name} PROPERTIES WILL_FAIL ON)
+endfunction()
+
+if(KAKEHI_SANITIZE MATCHES thread)
+  # K2 does not release what was written before it.
+  threads_mutant(publish_relaxed ipc/ring/ring.c
+    "memory_order_seq_cst, memory_order_relaxed));
+	KK_POINT(\"K3\");" "memory_order_relaxed, memory_order_relaxed));
+	KK_POINT(\"K3\");")
+  # The last reader's looks at a block may come after its release.
+  threads_mutant(release_relaxed ipc/block/arena.c
+    "&log->word, &word, next, memory_order_acq_rel," "&log->word, &word, next, memory_order_relaxed,")
+  # The allocator does not acquire what the last reader released.
+  threads_mutant(reuse_relaxed ipc/block/alloc.c
+    "uint64_t word = atomic_load_explicit(&log_at(arena, arena->base + slot)->word, memory_order_acquire);"
+    "uint64_t word = atomic_load_explicit(&log_at(arena, arena->base + slot)->word, memory_order_relaxed);")
+  return()
+endif()
 
 # The heir of a put that was not published, or whose entry has travelled on since, puts it again without a second look.
 schedule_mutant(no_second_look ipc/ring/table.c "heir-put"
