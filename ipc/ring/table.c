@@ -133,6 +133,9 @@ void kk_table_idle(struct kk_table *table, uint32_t handle)
 {
 	KK_POINT("idle");
 	atomic_store_explicit(own_of(table, handle), own_make(KK_OWN_IDLE, 0, 0, 0, 0), memory_order_release);
+	/* Pairs with the fence in kk_table_look: what is written into the entry from now on, by us or by those to whom
+	 * we hand the group on, is not seen before this word is. */
+	atomic_thread_fence(memory_order_release);
 	KK_POINT("idle: done");
 }
 
