@@ -14,8 +14,8 @@
 /* What lies in shared memory.
  *   field       written by        read by     ordering
  *   magic..start creator          all         before anybody attaches
- *   head        takers            takers      relaxed: a hint, may lag or step back, never runs ahead
- *   tail        putters           putters     relaxed: likewise
+ *   head        takers            takers      release / acquire: a hint, may lag or step back, never runs ahead
+ *   tail        putters           putters     release / acquire: likewise
  *   items, room see wait.h
  *   slot[]      putters, by CAS   all         seq_cst on success (K2) / acquire (putter's and taker's look)
  */
@@ -167,7 +167,8 @@ static int find_free(struct kk_ring *ring, uint64_t *position, uint64_t *slot)
 	struct ring_memory *m = ring->memory;
 	for (uint32_t step = 0; step < STEPS_MAX; step++) {
 		KK_POINT("put: read tail");
-		uint64_t p = atomic_load_explicit(&m->tail, memory_order_relaxed) & POSITION_MASK;
+		/* acquire: pairs with K3; whoever sees the hint sees every slot before it filled. */
+		uint64_t p = atomic_load_explicit(&m->tail, memory_order_acquire) & POSITION_MASK;
 		KK_POINT("put: read slot");
 		uint64_t s = atomic_load_explicit(&m->slot[p & ring->mask], memory_order_acquire);
 		uint64_t before = (cycle_of(ring, p) - 1) & ring->cycle_mask;
@@ -175,7 +176,7 @@ static int find_free(struct kk_ring *ring, uint64_t *position, uint64_t *slot)
 			if (is_behind(ring, slot_cycle(s), before))
 				return KK_ERR_CORRUPT;
 			KK_POINT("put: jump tail");
-			atomic_store_explicit(&m->tail, after_slot(ring, slot_cycle(s), p), memory_order_relaxed);
+			atomic_store_explicit(&m->tail, after_slot(ring, slot_cycle(s), p), memory_order_release);
 			continue;
 		}
 		int tenant = tenant_is_in(ring, s, p);
@@ -211,7 +212,8 @@ int kk_ring_put(struct kk_ring *ring, uint32_t handle, unsigned side)
 	} while (!atomic_compare_exchange_strong_explicit(&m->slot[position & ring->mask], &slot, wanted,
 	                                                  memory_order_seq_cst, memory_order_relaxed));
 	KK_POINT("K3");
-	atomic_store_explicit(&m->tail, (position + 1) & POSITION_MASK, memory_order_relaxed);
+	/* release: the hint may not be seen before K2, or it would seem to run ahead of the slots. */
+	atomic_store_explicit(&m->tail, (position + 1) & POSITION_MASK, memory_order_release);
 	KK_POINT("put: done");
 	return KK_OK;
 }
@@ -276,7 +278,8 @@ int kk_ring_take(struct kk_ring *ring, uint32_t *handles, int max)
 {
 	struct ring_memory *m = ring->memory;
 	KK_POINT("take: read head");
-	const uint64_t start = atomic_load_explicit(&m->head, memory_order_relaxed) & POSITION_MASK;
+	/* acquire: pairs with L2, as K3's with the look at the tail. */
+	const uint64_t start = atomic_load_explicit(&m->head, memory_order_acquire) & POSITION_MASK;
 	uint64_t position = start;
 	int taken = 0, status = 0;
 	uint32_t steps = 0;
@@ -289,7 +292,7 @@ int kk_ring_take(struct kk_ring *ring, uint32_t *handles, int max)
 	}
 	if (position != start) {
 		KK_POINT("L2");
-		atomic_store_explicit(&m->head, position, memory_order_relaxed);
+		atomic_store_explicit(&m->head, position, memory_order_release);
 		KK_POINT("take: head moved");
 	}
 	if (taken > 0)
@@ -321,7 +324,7 @@ static uint64_t true_tail(const struct kk_ring *ring, bool *closed)
 {
 	struct ring_memory *m = ring->memory;
 	KK_POINT("end: read tail");
-	uint64_t p = atomic_load_explicit(&m->tail, memory_order_relaxed) & POSITION_MASK;
+	uint64_t p = atomic_load_explicit(&m->tail, memory_order_acquire) & POSITION_MASK;
 	*closed = false;
 	for (uint32_t step = 0; step < STEPS_MAX; step++) {
 		KK_POINT("end: read slot before");
@@ -356,7 +359,7 @@ uint64_t kk_ring_puts(const struct kk_ring *ring)
 static uint64_t true_head(const struct kk_ring *ring)
 {
 	KK_POINT("begin: read head");
-	uint64_t p = atomic_load_explicit(&ring->memory->head, memory_order_relaxed) & POSITION_MASK;
+	uint64_t p = atomic_load_explicit(&ring->memory->head, memory_order_acquire) & POSITION_MASK;
 	for (uint32_t step = 0; step < STEPS_MAX; step++) {
 		KK_POINT("begin: read slot");
 		uint64_t s = atomic_load_explicit(&ring->memory->slot[p & ring->mask], memory_order_acquire);
@@ -411,7 +414,7 @@ int kk_ring_check(const struct kk_ring *ring, struct kk_error *error)
 	const struct ring_memory *m = ring->memory;
 	if (m->magic != RING_MAGIC || m->slots != ring->mask + 1 || m->number != ring->number)
 		return kk_error_set(error, KK_ERR_CORRUPT, "ring %u: its header was overwritten", ring->number);
-	uint64_t tail = atomic_load_explicit(&m->tail, memory_order_relaxed);
+	uint64_t tail = atomic_load_explicit(&m->tail, memory_order_acquire);
 	uint64_t cycle = cycle_of(ring, tail & POSITION_MASK);
 	for (uint64_t i = 0; i <= ring->mask; i++) {
 		uint64_t slot = atomic_load_explicit(&m->slot[i], memory_order_relaxed);
