@@ -167,7 +167,6 @@ static int run_member(void *argument)
 		if (!(ends[which] = scene->rival->open(&scene->channel[which], &seat)))
 			return 1;
 	}
-	pin_to(member->producer);
 	int status =
 	    scene->rival->handles ? pass_entries(member, ends, tally) : pass_messages(member, ends[WORK], tally);
 	if (member->producer && !scene->rival->eof) {
@@ -280,7 +279,6 @@ static double run_floor(const struct options *options, const struct size *size, 
 	char *data = shared_map(size->bytes * buffers);
 	if (!data)
 		return -1;
-	pin_to(0);
 	const uint64_t start = now_ns(), until = start + (options->quick ? 20 : 300) * UINT64_C(1000000);
 	uint64_t count = 0, end = 0;
 	do {
@@ -293,7 +291,6 @@ static double run_floor(const struct options *options, const struct size *size, 
 		count++;
 		/* Reading the clock costs as much as the smallest payload. */
 	} while (count % 64 || (end = now_ns()) < until);
-	pin_to(-1);
 	shared_unmap(data, size->bytes * buffers);
 	return (double)count * 1e9 / (double)(end - start);
 }
@@ -359,7 +356,7 @@ static void compare(const struct options *options)
 int section_payload(const struct options *options)
 {
 	double rates[SIZES];
-	printf("\nPayloads written by one process and read by another, 1+1 processes, pinned\n  %-34s", "a second");
+	printf("\nPayloads written by one process and read by another, 1+1 processes\n  %-34s", "a second");
 	for (size_t s = 0; s < SIZES; s++)
 		printf(" %12s", sizes[s].name);
 	printf("\n");

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""queue.py - Python's multiprocessing.Queue, measured as bench/ring measures the others.
+"""python_queue.py - Python's multiprocessing.Queue, measured as bench/ring measures the others.
 
-queue.py rate PRODUCERS TAKERS BYTES BATCH SECONDS   words (BYTES 8) or payloads a second
-queue.py latency ROUNDS                              p50 and p99 of half a round trip, nanoseconds
+python_queue.py rate PRODUCERS TAKERS BYTES BATCH SECONDS   words (BYTES 8) or payloads a second
+python_queue.py latency ROUNDS                              p50 and p99 of half a round trip, nanoseconds
 """
 
 import multiprocessing as mp
