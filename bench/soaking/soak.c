@@ -23,10 +23,10 @@ static void print_run(const char *name, const struct items_result *r)
 {
 	const struct torment_result *t = &r->torment;
 	double rate = t->seconds > 0 ? (double)t->progress / t->seconds : 0;
+	const uint64_t leaked = r->leaked_entries + r->leaked_blocks;
 	printf("%-12s %10llu %7u %7u %6llu %8llu %7llu %7llu %11llu %12.0f\n", name, (unsigned long long)r->items,
 	       t->deaths, t->stops, (unsigned long long)r->lost, (unsigned long long)r->doubled,
-	       (unsigned long long)r->spoilt, (unsigned long long)(r->leaked_entries + r->leaked_blocks),
-	       (unsigned long long)r->backstops, rate);
+	       (unsigned long long)r->spoilt, (unsigned long long)leaked, (unsigned long long)r->backstops, rate);
 	if (t->hung)
 		printf("hung after %.1f s\n", t->hung_after_sec);
 	if (t->faults || r->fault)

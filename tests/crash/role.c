@@ -214,7 +214,10 @@ static int redo(void *arg, uint32_t handle, unsigned ring)
 static int complete(void *arg, uint32_t handle)
 {
 	(void)arg;
-	job_of(me.role)->finish(handle);
+	const struct job *job = job_of(me.role);
+	if (!job->finish)
+		broken("a decision of a role that decides nothing");
+	job->finish(handle);
 	return KK_OK;
 }
 

@@ -169,16 +169,17 @@ static void test_random(void **state)
 	(void)state;
 	unsigned deaths = 0;
 	for (unsigned seed = 1; seed <= 6; seed++) {
-		const struct world_shape shape = {4000, 1u << seed, wrapping.start - seed, 8192, 2048, false};
+		const struct world_shape shape = {
+		    INSTRUMENTED ? 400 : 4000, 1u << seed, wrapping.start - seed, 8192, 2048, false};
 		const struct world_kill none = {0, 0, ANY_SITE, 0, false};
-		struct world_result result = world_run(&shape, &none, 0, 300, seed);
+		struct world_result result = world_run(&shape, &none, 0, INSTRUMENTED ? 10000 : 300, seed);
 		if (result.bad || result.backstops)
 			fail_msg("seed %u, %u deaths: %s", seed, result.deaths,
 			         result.bad ? result.bad : "a wake-up was lost");
 		deaths += result.deaths;
 	}
 	print_message("%u deaths\n", deaths);
-	assert_true(deaths > 50);
+	assert_true(deaths > (INSTRUMENTED ? 5 : 50));
 }
 
 static const struct CMUnitTest tests[] = {
