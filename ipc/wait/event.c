@@ -48,7 +48,7 @@ int kk_event_sleep(struct kk_event *event, uint32_t ticket, int64_t timeout_ns)
 
 /* The flag may be taken down only if nobody sleeps behind it. A waiter may have gone to sleep between a wake that
  * found nobody and taking the flag down: hence the second wake, after it. One who comes later finds the word changed
- * and does not sleep. */
+ * and does not sleep; also if another waiter has put the flag up again by then, since taking it down counts as well. */
 static void lower_flag(_Atomic uint32_t *word, uint32_t value, int bell)
 {
 	KK_POINT("W4");
