@@ -49,14 +49,12 @@ static int run_sections(const struct options *options, const char *only)
 int main(int argc, char **argv)
 {
 	/* The heir's program lies beside this one. */
-	static char heir[4096];
+	static char self[4096], heir[sizeof(self) + 8];
 	struct options options = {.heir = heir};
 	const char *only = NULL;
-	ssize_t length = readlink("/proc/self/exe", heir, sizeof(heir) - 16);
-	if (length < 0)
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
 		return 1;
-	heir[length] = '\0';
-	strcat(heir, "-heir");
+	snprintf(heir, sizeof(heir), "%s-heir", self);
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--quick") == 0)
 			options.quick = true;
