@@ -4,8 +4,8 @@
 #
 # Builds the program test_NAME on the harness (tests/harness/harness.h) and registers it with ctest as NAME.
 # LABELS: its kind (unit, integration, ...) and, for a test that is too long for every change, `full`.
-# TIMEOUT: of the whole program, default 60 (sanitizer builds and emulated ones get three times as long); the harness
-# ends the test that is running by then and says which one it was.
+# TIMEOUT: of the whole program, default 60 (sanitizer builds get three times as long, emulated ones ten times);
+# the harness ends the test that is running by then and says which one it was.
 # SERIAL: ctest runs nothing else at the same time.
 # The macros KAKEHI_BUILD_DIR and KAKEHI_SOURCE_DIR name the two trees.
 function(kakehi_test name)
@@ -13,7 +13,9 @@ function(kakehi_test name)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 60)
   endif()
-  if(KAKEHI_SANITIZE OR KAKEHI_COVERAGE OR CMAKE_CROSSCOMPILING)
+  if(CMAKE_CROSSCOMPILING)
+    math(EXPR arg_TIMEOUT "${arg_TIMEOUT} * 10")
+  elseif(KAKEHI_SANITIZE OR KAKEHI_COVERAGE)
     math(EXPR arg_TIMEOUT "${arg_TIMEOUT} * 3")
   endif()
   math(EXPR last_resort "${arg_TIMEOUT} + 15")

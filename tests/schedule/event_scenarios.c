@@ -110,9 +110,9 @@ static void clear(void)
 
 const struct scenario event_scenarios[] = {
     {"event-1", start_one, NULL, NULL, clear, {6, 0}, {10, 0}, 0},
-    {"event-2", start_two, NULL, NULL, clear, {2, 0}, {4, 0}, 0},
+    {"event-2", start_two, NULL, NULL, clear, {2, 0}, {3, 0}, 0},
     {"event-3", start_twice, NULL, NULL, clear, {1, 0}, {2, 0}, 0},
-    {"event-all", start_all, NULL, NULL, clear, {2, 0}, {4, 0}, 0},
+    {"event-all", start_all, NULL, NULL, clear, {2, 0}, {3, 0}, 0},
     {"event-death", start_death, NULL, NULL, clear, {2, 1}, {4, 2}, 1},
     {0},
 };

@@ -246,9 +246,9 @@ static void start_wide_pipeline(void)
 }
 
 const struct scenario heir_scenarios[] = {
-    {"heir-put", start_put, world_watch, all_arrived, world_clear, {1, 1}, {2, 2}, 3},
-    {"heir-take", start_take, world_watch, all_arrived, world_clear, {1, 1}, {2, 2}, 3},
-    {"heir-batch", start_batch, world_watch, all_arrived, world_clear, {1, 1}, {2, 2}, 4},
+    {"heir-put", start_put, world_watch, all_arrived, world_clear, {1, 1}, {2, 1}, 3},
+    {"heir-take", start_take, world_watch, all_arrived, world_clear, {1, 1}, {2, 1}, 3},
+    {"heir-batch", start_batch, world_watch, all_arrived, world_clear, {1, 1}, {2, 1}, 4},
     {"heir-pipeline", start_pipeline, world_watch, all_arrived, world_clear, {0, 1}, {2, 1}, 4},
     {"heir-wide", start_wide_pipeline, world_watch, all_arrived, world_clear, {0, 0}, {0, 0}, 5},
     {0},

@@ -243,11 +243,11 @@ static void all_queued(void)
 }
 
 const struct scenario ring_scenarios[] = {
-    {"ring-1", start_one_slot, world_watch, all_taken, world_clear, {2, 0}, {4, 0}, 0},
-    {"ring-2", start_two_slots, world_watch, all_taken, world_clear, {2, 0}, {4, 0}, 0},
+    {"ring-1", start_one_slot, world_watch, all_taken, world_clear, {2, 0}, {3, 0}, 0},
+    {"ring-2", start_two_slots, world_watch, all_taken, world_clear, {2, 0}, {3, 0}, 0},
     {"ring-1-again", start_one_slot_again, world_watch, all_taken, world_clear, {0, 0}, {1, 0}, 0},
     {"ring-2-again", start_two_slots_again, world_watch, all_taken, world_clear, {1, 0}, {3, 0}, 0},
-    {"ring-once", start_once, world_watch, NULL, world_clear, {3, 0}, {5, 0}, 0},
+    {"ring-once", start_once, world_watch, NULL, world_clear, {3, 0}, {4, 0}, 0},
     {"ring-batch", start_batches, world_watch, all_taken, world_clear, {1, 0}, {2, 0}, 0},
     {"ring-close-1", start_close_one, world_watch, all_taken, world_clear, {1, 0}, {3, 0}, 0},
     {"ring-close-2", start_close_two, world_watch, all_taken, world_clear, {2, 0}, {3, 0}, 0},
