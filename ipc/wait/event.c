@@ -52,7 +52,7 @@ int kk_event_sleep(struct kk_event *event, uint32_t ticket, int64_t timeout_ns)
 static void lower_flag(_Atomic uint32_t *word, uint32_t value, int bell)
 {
 	KK_POINT("W4");
-	if (!atomic_compare_exchange_strong(word, &value, value & ~(uint32_t)EVENT_WAITED))
+	if (!atomic_compare_exchange_strong(word, &value, (value & ~(uint32_t)EVENT_WAITED) + EVENT_ONE_WAKE))
 		return;
 	KK_POINT("W4: flag down");
 	ring_bell(bell);
