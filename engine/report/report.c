@@ -17,10 +17,13 @@
 
 enum progress_kind { PROGRESS_NONE = 0, PROGRESS_TERMINAL, PROGRESS_PLAIN };
 
+enum { BACKLOG_MAX = 1 << 20, LAST_WORDS_MS = 3000 };
+
 struct kk_report {
 	struct kk_report_options options;
 	enum progress_kind progress;
 	bool color;
+	uint64_t unread;      /* lines that were dropped since nobody reads them   */
 	unsigned shown_lines; /* of the progress block, right above the cursor   */
 	uint64_t sampled_ns, json_ns, plain_ns;
 	struct kk_text text, json;
@@ -101,21 +104,14 @@ static void show_progress(struct kk_report *report)
 	report->shown_lines = kk_progress_block(&report->text, &report->view, width - 1, height - 1);
 }
 
-/* An output that fails (a reader that has gone) is given up; the run goes on without it. */
-static void write_out(struct kk_text *text, int *fd)
+/* An output that fails (a reader that has gone) is given up; the run goes on without it. One that is not read keeps
+ * nothing from going on either: it gets what it takes, the rest waits, and beyond a bound it is dropped and counted. */
+static void write_out(struct kk_text *text, int *fd, int wait_ms)
 {
 	if (*fd < 0)
 		text->used = 0;
-	else if (text->used > 0 && kk_text_write(text, *fd) < 0)
+	else if (text->used > 0 && kk_text_write(text, *fd, wait_ms) < 0)
 		*fd = -1;
-}
-
-void kk_report_flush(struct kk_report *report)
-{
-	if (report->text.used > 0 && report->shown_lines == 0)
-		show_progress(report);
-	write_out(&report->text, &report->options.text_fd);
-	write_out(&report->json, &report->options.json_fd);
 }
 
 static bool can_take_more(int fd)
@@ -123,6 +119,24 @@ static bool can_take_more(int fd)
 	struct pollfd room = {.fd = fd, .events = POLLOUT};
 
 	return poll(&room, 1, 0) == 1;
+}
+
+static void flush(struct kk_report *report, int wait_ms)
+{
+	if (report->unread > 0 && report->text.used < BACKLOG_MAX / 2) {
+		kk_text_add(&report->text, "(%llu lines are missing here: nobody read them)\n",
+		            (unsigned long long)report->unread);
+		report->unread = 0;
+	}
+	if (report->text.used > 0 && report->shown_lines == 0 && can_take_more(report->options.text_fd))
+		show_progress(report);
+	write_out(&report->text, &report->options.text_fd, wait_ms);
+	write_out(&report->json, &report->options.json_fd, wait_ms);
+}
+
+void kk_report_flush(struct kk_report *report)
+{
+	flush(report, 0);
 }
 
 /* ---- events */
@@ -133,6 +147,10 @@ static void add_log(struct kk_report *report, enum kk_log_level level, const cha
 
 	if (level > report->options.level)
 		return;
+	if (report->text.used > BACKLOG_MAX) {
+		report->unread++;
+		return;
+	}
 	kk_text_add(&report->text, "%s ", kk_text_now(now, sizeof(now)));
 	kk_text_add(&report->text, "%s%s%s ", report->color ? level_colors[level] : "", level_names[level],
 	            report->color && level_colors[level][0] ? "\033[0m" : "");
@@ -195,7 +213,8 @@ void kk_report_tick(struct kk_report *report)
 	kk_samples_take(&report->view.samples, report->view.plan, report->view.run, now);
 	if (now - report->json_ns >= JSON_NS - SAMPLE_NS / 10) {
 		report->json_ns = now;
-		kk_json_progress(&report->json, &report->view);
+		if (report->json.used < BACKLOG_MAX)
+			kk_json_progress(&report->json, &report->view);
 	}
 	if (plain) {
 		report->plain_ns = now;
@@ -219,5 +238,5 @@ void kk_report_end(struct kk_report *report, const struct kk_report_end *end)
 		add_log(report, KK_LOG_ERROR, NULL, end->reason, strlen(end->reason));
 	kk_json_end(&report->json, &report->view, end);
 	report->progress = PROGRESS_NONE;
-	kk_report_flush(report);
+	flush(report, LAST_WORDS_MS);
 }

@@ -2,6 +2,7 @@
 /* A growing block of text. */
 #include "report/text.h"
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -183,27 +184,41 @@ void kk_text_cut(struct kk_text *text, unsigned width)
 		text->used = line + fitting(text->at + line, text->used - line, width, &columns);
 }
 
-int kk_text_write(struct kk_text *text, int fd)
+/* A pipe that is ready takes this much without blocking, and so does a terminal as good as always. */
+static bool is_ready(int fd, int wait_ms)
+{
+	struct pollfd room = {.fd = fd, .events = POLLOUT};
+	int ready;
+
+	do
+		ready = poll(&room, 1, wait_ms);
+	while (ready < 0 && errno == EINTR);
+	return ready != 0;
+}
+
+int kk_text_write(struct kk_text *text, int fd, int wait_ms)
 {
 	size_t written = 0;
 	int rc = 0;
 
-	while (written < text->used) {
-		ssize_t n = write(fd, text->at + written, text->used - written);
-		if (n < 0 && errno == EINTR)
-			continue;
-		/* Somebody else made our terminal non-blocking. */
-		if (n < 0 && errno == EAGAIN && poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, -1) >= 0)
+	while (written < text->used && is_ready(fd, wait_ms)) {
+		size_t left = text->used - written;
+		ssize_t n = write(fd, text->at + written, left < PIPE_BUF ? left : PIPE_BUF);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n < 0) {
 			rc = -1;
+			written = text->used;
 			break;
 		}
 		written += (size_t)n;
 	}
-	text->used = 0;
-	text->lost = false;
-	return rc;
+	if (written > 0) {
+		memmove(text->at, text->at + written, text->used - written);
+		text->used -= written;
+		text->lost = false;
+	}
+	return rc < 0 ? -1 : text->used > 0;
 }
 
 void kk_text_free(struct kk_text *text)

@@ -28,8 +28,9 @@ void kk_text_cut(struct kk_text *text, unsigned width);
 /* kk_text_columns - how many columns `length` bytes of safe text take (wide characters count two). */
 unsigned kk_text_columns(const char *from, size_t length);
 
-/* kk_text_write - writes everything to `fd` and empties the text; 0, or -1 with errno (the rest is dropped). */
-int kk_text_write(struct kk_text *text, int fd);
+/* kk_text_write - writes to `fd` what it takes without blocking, waiting up to `wait_ms` for each piece; what is left
+ * stays in the text. 0: all is written; 1: something is left; -1 with errno: it fails, all is dropped. */
+int kk_text_write(struct kk_text *text, int fd, int wait_ms);
 void kk_text_free(struct kk_text *text);
 
 /* kk_text_rate - "0.3", "98.2", "1234", "15.2k", "1.1M": at most five characters for what is below 10^12. */
