@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""python_pipeline.py processes|threads WORKERS ITEMS - what people write in Python for `generate -> pass -> discard`.
+"""python_pipeline.py processes|threads ITEMS WORKERS... - what people write in Python for a pipeline of queues.
 
-A source puts numbers into a bounded queue, WORKERS workers take them and hand them on, a sink takes them; each end is
-a sentinel. Prints items per second, from before the first item to after the last.
+A source puts numbers into a bounded queue; each stage has WORKERS workers that take and hand on; each end is a
+sentinel for every worker. Prints items per second, from before the first item to after the last.
 """
 
 import multiprocessing
@@ -15,40 +15,38 @@ import time
 def pass_on(incoming, outgoing):
     for item in iter(incoming.get, None):
         outgoing.put(item)
-    outgoing.put(None)
 
 
-def generate(outgoing, count, workers):
+def feed(outgoing, count):
     for item in range(count):
         outgoing.put(item)
-    for _ in range(workers):
-        outgoing.put(None)
 
 
-def run(kind, workers, count):
-    if kind == "processes":
-        incoming, outgoing = multiprocessing.Queue(1024), multiprocessing.Queue(1024)
-        start = multiprocessing.Process
-    else:
-        incoming, outgoing = queue.Queue(1024), queue.Queue(1024)
-        start = threading.Thread
-    tasks = [start(target=pass_on, args=(incoming, outgoing)) for _ in range(workers)]
-    tasks.append(start(target=generate, args=(incoming, count, workers)))
-    for task in tasks:
+def run(kind, count, stages):
+    make, start = {
+        "processes": (multiprocessing.Queue, multiprocessing.Process),
+        "threads": (queue.Queue, threading.Thread),
+    }[kind]
+    queues = [make(1024) for _ in range(len(stages) + 1)]
+    crews = [
+        [start(target=pass_on, args=(queues[i], queues[i + 1])) for _ in range(workers)]
+        for i, workers in enumerate(stages)
+    ]
+    source = start(target=feed, args=(queues[0], count))
+    for task in [source] + sum(crews, []):
         task.start()
     begin = time.monotonic()
-    seen = ended = 0
-    while ended < workers:
-        if outgoing.get() is None:
-            ended += 1
-        else:
-            seen += 1
-    seconds = time.monotonic() - begin
-    for task in tasks:
-        task.join()
-    assert seen == count
-    return count / seconds
+    sink = threading.Thread(target=lambda: [queues[-1].get() for _ in range(count)])
+    sink.start()
+    source.join()
+    for i, crew in enumerate(crews):
+        for _ in crew:
+            queues[i].put(None)
+        for task in crew:
+            task.join()
+    sink.join()
+    return count / (time.monotonic() - begin)
 
 
 if __name__ == "__main__":
-    print(f"{run(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])):.0f}")
+    print(f"{run(sys.argv[1], int(sys.argv[2]), [int(n) for n in sys.argv[3:]]):.0f}")
