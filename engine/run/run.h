@@ -102,8 +102,8 @@ struct kk_counters {
 	uint64_t failed;              /* of these                                                          */
 	uint64_t bytes_in, bytes_out; /* payload bytes                                                     */
 	uint64_t busy_ns;             /* inside the stage                                                  */
-	uint64_t since_ns;              /* start of the calls into the stage that are under way; 0: none        */
-	uint64_t calls;                 /* of the stage for an item: while it stands still, one item is in hand */
+	uint64_t since_ns;            /* start of the calls into the stage that are under way; 0: none        */
+	uint64_t calls;               /* of the stage for an item: while it stands still, one item is in hand */
 	uint64_t parks;               /* times it went to sleep                                            */
 	uint64_t backstops;           /* times a sleep ended by its back-stop time-out with work there     */
 	uint64_t in_flight;           /* items pending                                                     */

@@ -53,6 +53,8 @@ int hand_take(struct hand *hand, struct worker *worker, uint32_t handle)
 	if (!kk_table_look(worker->run->table, handle, &head, ITEM_HEAD_HOP, &own) || !head_is_sound(worker, &head))
 		return -1;
 	hand->lane = head.lane;
+	/* An heir must not take what an earlier stage left here for something that was made and not decided upon. */
+	run_head(worker->run, handle)->pay[!own.side].index = 0;
 	return show_payload(hand, &head, own.side);
 }
 

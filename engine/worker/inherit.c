@@ -97,7 +97,6 @@ static int give_up(struct worker *worker, uint32_t handle, unsigned deaths)
 	head->fail_stage = (uint8_t)worker->stage;
 	snprintf(head->text, sizeof(head->text), "its worker ended by %.*s at each of %u attempts",
 	         (int)sizeof(worker->entry->text), worker->entry->text, deaths);
-	head->trials = 0;
 	worker->now.failed++;
 	worker->now.items++;
 	return deliver(worker, handle, true) ? KK_OK : KK_ERR_CORRUPT;

@@ -58,6 +58,6 @@ long schedule_futex(void *word, int operation, unsigned value, const struct time
 
 /* The only system call that the library makes by number. */
 #define syscall(number, word, operation, value, timeout, ...)                                                          \
-	(sizeof(number), schedule_futex((void *)(word), operation, value, timeout))
+	((void)(number), schedule_futex((void *)(word), operation, value, timeout))
 
 #endif

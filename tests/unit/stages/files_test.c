@@ -105,7 +105,8 @@ static void test_unreadable_directories_are_told(void **state)
 	assert_int_equal(chmod("in/b", 0), 0);
 	assert_int_equal(chmod("in/c.jpg", 0), 0);
 	/* The module is loaded while the tree it lies in can still be read. */
-	assert_non_null(stage_host_load(harness_text("%s/stages/files.so", KAKEHI_BUILD_DIR))->stage);
+	struct stage_host *loaded = stage_host_load(harness_text("%s/stages/files.so", KAKEHI_BUILD_DIR));
+	assert_non_null(loaded->stage);
 	if (getuid() == 0) {
 		/* Root may read everything: become somebody who may not. */
 		assert_int_equal(seteuid(65534), 0);
@@ -113,6 +114,7 @@ static void test_unreadable_directories_are_told(void **state)
 	char *all = source_all("files", OPTIONS("paths", "in"));
 	if (getuid() == 0)
 		assert_int_equal(seteuid(0), 0);
+	stage_host_unload(loaded);
 	assert_int_equal(chmod("in/b", 0700), 0);
 	assert_string_equal(all, "in/a.JPG [a.JPG]\n! in/b: cannot read the directory: Permission denied\n"
 	                         "in/b.txt [b.txt]\n! in/c.jpg: cannot open: Permission denied\n");
