@@ -124,6 +124,11 @@ struct kk_demand {
 	uint64_t heap;      /* bytes of private memory one worker may need beyond what it has at `open`     */
 	uint32_t in_flight; /* items one worker may hold pending; 1 for stages with `process`               */
 	uint32_t needs;     /* enum kk_need                                                                 */
+	uint32_t permits;   /* kk_admit: how many may be under way at one key at once; 0: any number         */
+	uint32_t cached;    /* kk_remember: how many things to remember; 0: none                             */
+	double key_rate;    /* kk_admit: admissions a second at one key; 0: any                              */
+	double rate;        /* kk_admit: admissions a second in all; 0: any                                  */
+	uint32_t unique;    /* source: 1 if no key can come twice, so that nobody need look for duplicates   */
 };
 
 /* The descriptor. `[describe]` callbacks run in a short-lived child that has no items; `[worker]` ones in a worker. */
@@ -195,6 +200,11 @@ struct kk_host {
 	long (*dict_get)(struct kk_context *context, int object, const char *key, char *to, size_t size);
 	int (*dict_set)(struct kk_context *context, int object, const char *key, const char *value);
 	int (*allow_write)(struct kk_context *context, const char *directory);
+	long (*admit)(struct kk_context *context, const char *key);
+	void (*leave)(struct kk_context *context, const char *key);
+	void (*hold_off)(struct kk_context *context, const char *key, uint64_t wait_ms);
+	int (*remember)(struct kk_context *context, const char *key, const void *what, size_t size, uint64_t keep_ms);
+	long (*recall)(struct kk_context *context, const char *key, void *to, size_t size);
 };
 
 /* kk_reserve - room for the item's new payload, at least `size` bytes, in the stage's own arena; replaces an earlier
@@ -227,8 +237,9 @@ static inline int kk_set_key(struct kk_item *item, const char *key, size_t lengt
 	return item->context->host->set_key(item, key, length);
 }
 
-/* kk_set_field - names a fact about the item: from a source, a carried column; from other stages a result, which
- * travels with a new payload (after kk_commit). Copied. 0, or -1: no room. */
+/* kk_set_field - names a fact about the item: from a source, a carried column; from a transform a result, which
+ * travels with a new payload (after kk_commit); from a sink a result for the manifest, which knows two by name:
+ * `output` (where it is now: a path, a URL) and `bytes`. Copied. 0, or -1: no room. */
 static inline int kk_set_field(struct kk_item *item, const char *name, const char *value)
 {
 	return item->context->host->set_field(item, name, value);
@@ -319,6 +330,39 @@ static inline long kk_shared_look_up(struct kk_context *context, int object, con
 static inline int kk_shared_enter(struct kk_context *context, int object, const char *key, const char *value)
 {
 	return context->host->dict_set(context, object, key, value);
+}
+
+/* kk_admit - may one more thing begin at `key` (a host)? Asked of all workers of the stage together, by the limits that
+ * `plan` declared: permits under way at once, admissions a second at this key and in all, and kk_hold_off. Returns 0:
+ * yes, and it is under way until kk_leave; or in how many milliseconds (at least 1) it is worth asking again. What a
+ * killed worker had under way is given back by its heir. Keys share a limited number of places by their hash: two may
+ * count as one, which makes the limits stricter, never laxer. */
+static inline long kk_admit(struct kk_context *context, const char *key)
+{
+	return context->host->admit(context, key);
+}
+static inline void kk_leave(struct kk_context *context, const char *key)
+{
+	context->host->leave(context, key);
+}
+
+/* kk_hold_off - nothing more begins at `key` for so long, in any worker of the stage. The longest wish counts. */
+static inline void kk_hold_off(struct kk_context *context, const char *key, uint64_t wait_ms)
+{
+	context->host->hold_off(context, key, wait_ms);
+}
+
+/* kk_remember - keeps up to 448 bytes under `key` for all workers of the stage and so long; older things make room. 0,
+ * or -1: too large, or `plan` asked for no room. kk_recall - copies what is remembered, whole, and returns its size;
+ * -1: nothing, not any more, or larger than `size`. Neither ever waits; what is remembered may be forgotten early. */
+static inline int kk_remember(struct kk_context *context, const char *key, const void *what, size_t size,
+                              uint64_t keep_ms)
+{
+	return context->host->remember(context, key, what, size, keep_ms);
+}
+static inline long kk_recall(struct kk_context *context, const char *key, void *to, size_t size)
+{
+	return context->host->recall(context, key, to, size);
 }
 
 #ifdef __cplusplus
