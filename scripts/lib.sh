@@ -9,8 +9,8 @@ jobs=$(nproc)
 declare -A packages=(
 	[build]="gcc libc6-dev make cmake ninja-build pkg-config binutils
 		libfyaml-dev libcurl4-openssl-dev libc-ares-dev libvips-dev libxxhash-dev libseccomp-dev libssl-dev
-		libcmocka-dev libmicrohttpd-dev"
-	[test]="openssl nginx-light mate-backgrounds ca-certificates spin"
+		libturbojpeg0-dev libzimg-dev libzstd-dev zlib1g-dev libjansson-dev libcmocka-dev libmicrohttpd-dev"
+	[test]="openssl nginx-light mate-backgrounds ca-certificates spin python3 python3-jsonschema python3-yaml zstd"
 	[demo]="mate-backgrounds ca-certificates"
 	[lint]="clang clang-format clang-tidy shellcheck"
 	[bench]="python3 mate-backgrounds g++ libck-dev libdpdk-dev libboost-dev libzmq3-dev"
