@@ -3,6 +3,7 @@
 #include "run/run.h"
 #include "cli/cli.h"
 #include "config/describe.h"
+#include "config/quantity.h"
 #include "graph/plan.h"
 #include "report/report.h"
 #include "supervisor/outcome.h"
@@ -17,13 +18,14 @@
 #include <unistd.h>
 
 #define EXIT_USAGE 2
+#define MAX_SHARDS 1000000
 
 /* A supervisor holds four descriptors for each worker and some for each stage. */
 #define DESCRIPTORS_WANTED 16384
 
 struct run_options {
 	const char *file;
-	uint64_t limit;
+	struct kk_selection selection;
 	enum kk_log_level level;
 	bool json, quiet, help;
 };
@@ -32,6 +34,8 @@ static const char usage[] = "usage: kakehi run [OPTION...] CONFIG\n";
 static const char help[] =
     "\nRuns the pipeline of a config to its end.\n\n"
     "  --limit N          stop after N items of the source\n"
+    "  --shard I/N        only part I (1 ..) of N: machines that share a list take one each\n"
+    "  --only KEY         only the item with this key\n"
     "  --log-level LEVEL  error, warning, info (the default) or debug\n"
     "  --quiet            no progress and no summary\n"
     "  --json             events as NDJSON on standard output\n\n"
@@ -66,6 +70,25 @@ static int parse_limit(const char *word, uint64_t *limit)
 	return -1;
 }
 
+static int parse_shard(const char *word, struct kk_selection *selection)
+{
+	const char *slash = strchr(word, '/');
+	uint64_t shard = 0, shards = 0;
+	char part[16] = "";
+
+	if (slash && (size_t)(slash - word) < sizeof(part))
+		memcpy(part, word, (size_t)(slash - word));
+	if (kk_quantity_unsigned(part, &shard, NULL) == KK_OK &&
+	    kk_quantity_unsigned(slash + 1, &shards, NULL) == KK_OK && shard >= 1 && shard <= shards &&
+	    shards <= MAX_SHARDS) {
+		selection->shard = (uint32_t)shard;
+		selection->shards = (uint32_t)shards;
+		return 0;
+	}
+	fprintf(stderr, "kakehi run: --shard is one part of several, such as 2/8, not \"%s\"\n", word);
+	return -1;
+}
+
 static int parse_option(struct run_options *options, int option, const char *word)
 {
 	switch (option) {
@@ -76,7 +99,12 @@ static int parse_option(struct run_options *options, int option, const char *wor
 		options->quiet = true;
 		return 0;
 	case 'n':
-		return parse_limit(optarg, &options->limit);
+		return parse_limit(optarg, &options->selection.limit);
+	case 's':
+		return parse_shard(optarg, &options->selection);
+	case 'o':
+		options->selection.only = optarg;
+		return 0;
 	case 'l':
 		return parse_level(optarg, &options->level);
 	case 'h':
@@ -93,6 +121,7 @@ static int parse_arguments(struct run_options *options, int argc, char **argv)
 	static const struct option rows[] = {
 	    {"json", no_argument, NULL, 'j'},        {"quiet", no_argument, NULL, 'q'},
 	    {"limit", required_argument, NULL, 'n'}, {"log-level", required_argument, NULL, 'l'},
+	    {"shard", required_argument, NULL, 's'}, {"only", required_argument, NULL, 'o'},
 	    {"help", no_argument, NULL, 'h'},        {0}};
 	int option;
 
@@ -164,8 +193,8 @@ int kk_cli_run(int argc, char **argv)
 	if (options.help)
 		return printf("%s%s", usage, help) < 0 ? KK_EXIT_IO : 0;
 	raise_descriptor_limit();
-	exit_code =
-	    kk_describe(&(struct kk_describe_request){.file = options.file, .limit = options.limit}, &plan, &text);
+	exit_code = kk_describe(&(struct kk_describe_request){.file = options.file, .selection = options.selection},
+	                        &plan, &text);
 	if (text)
 		fputs(text, stderr);
 	else

@@ -253,6 +253,7 @@ static void read_errors(struct reader *reader, const struct field *field, const 
 {
 	static const struct field fields[] = {
 	    {.name = "file", .read = read_text, .at = offsetof(struct kk_config, errors_file)},
+	    {.name = "dead_letter", .read = read_text, .at = offsetof(struct kk_config, dead_letter)},
 	    {.name = "attempts",
 	     .read = read_unsigned,
 	     .at = offsetof(struct kk_config, attempts),
@@ -306,6 +307,26 @@ static void read_shared_of(struct reader *reader, const struct field *field, con
 	int index = read_word(reader, field->name, node, shared_numbers);
 
 	((struct kk_config_shared *)to)->is_float = index == 1;
+}
+
+static void read_format(struct reader *reader, const struct field *field, const struct kk_node *node, void *to)
+{
+	static const char *const words[] = {"ndjson", "csv", NULL};
+
+	((struct kk_config *)to)->manifest_csv = read_word(reader, field->name, node, words) == 1;
+}
+
+static void read_manifest(struct reader *reader, const struct field *field, const struct kk_node *node, void *to)
+{
+	static const struct field fields[] = {
+	    {.name = "file", .read = read_text, .at = offsetof(struct kk_config, manifest_file), .required = true},
+	    {.name = "format", .read = read_format},
+	};
+	static const struct shape shape = {fields, COUNT(fields), "manifest"};
+
+	(void)field;
+	if (is_map(reader, "\"manifest\"", node))
+		read_fields(reader, &shape, node, to);
 }
 
 static void read_initial(struct reader *reader, const struct field *field, const struct kk_node *node, void *to)
@@ -425,6 +446,25 @@ static void read_from(struct reader *reader, const struct field *field, const st
 	stage->from = from;
 }
 
+static void read_duplicates(struct reader *reader, const struct field *field, const struct kk_node *node, void *to)
+{
+	static const char *const words[] = {"skip", "keep", NULL};
+
+	*(bool *)to = read_word(reader, field->name, node, words) == 1;
+}
+
+static void read_order(struct reader *reader, const struct field *field, const struct kk_node *node, void *to)
+{
+	const char *text = scalar_text(reader, field->name, node);
+	struct kk_error error = {0};
+	bool order = false;
+
+	if (text && kk_quantity_bool(text, &order, &error) != KK_OK)
+		report_value(reader, field->name, node, &error);
+	else
+		*(struct kk_config_number *)to = (struct kk_config_number){order, kk_node_place(node)};
+}
+
 static void read_with(struct reader *reader, const struct field *field, const struct kk_node *node, void *to)
 {
 	struct kk_config_stage *stage = to;
@@ -445,8 +485,20 @@ static const struct field stage_fields[] = {
     {.name = "timeout", .read = read_duration, .at = STAGE(timeout), .min = 0, .max = UINT64_C(24) * 3600000},
     {.name = "from", .read = read_from},
     {.name = "queue", .read = read_power_of_two, .at = STAGE(queue), .min = 2, .max = 65536},
+    {.name = "when", .read = read_text, .at = STAGE(when)},
+    {.name = "order", .read = read_order, .at = STAGE(order)},
 };
-#define SOURCE_FIELDS 6 /* the source reads from nobody: it has neither `from` nor `queue` */
+
+/* The source reads from nobody: it has no `from`, `queue`, `when` or `order`. */
+static const struct field source_fields[] = {
+    {.name = "name", .read = read_name, .at = STAGE(name)},
+    {.name = "use", .read = read_text, .at = STAGE(use), .required = true},
+    {.name = "with", .read = read_with},
+    {.name = "workers", .read = read_workers, .min = 1, .max = KK_CONFIG_MAX_WORKERS},
+    {.name = "heap", .read = read_size, .at = STAGE(heap), .min = 64 * KIB, .max = TIB},
+    {.name = "timeout", .read = read_duration, .at = STAGE(timeout), .min = 0, .max = UINT64_C(24) * 3600000},
+    {.name = "duplicates", .read = read_duplicates, .at = STAGE(keep_duplicates)},
+};
 
 static void read_stage(struct reader *reader, const struct kk_node *node, struct kk_config_stage *stage,
                        const char *kind)
@@ -462,7 +514,8 @@ static void read_stage(struct reader *reader, const struct kk_node *node, struct
 		fail_memory(reader, kk_node_place(node));
 		return;
 	}
-	struct shape shape = {stage_fields, source ? SOURCE_FIELDS : COUNT(stage_fields), where};
+	struct shape shape = {source ? source_fields : stage_fields,
+	                      source ? COUNT(source_fields) : COUNT(stage_fields), where};
 	if (is_map(reader, where, node))
 		read_fields(reader, &shape, node, stage);
 	if (!stage->name.text)
@@ -504,6 +557,7 @@ static const struct field config_fields[] = {
     {.name = "source", .read = read_source, .at = CONFIG(source), .required = true},
     {.name = "stages", .read = read_stages, .required = true},
     {.name = "shared", .read = read_shared},
+    {.name = "manifest", .read = read_manifest},
     {.name = "errors", .read = read_errors},
     {.name = "shutdown_timeout",
      .read = read_duration,

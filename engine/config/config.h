@@ -36,8 +36,11 @@ struct kk_config_stage {
 	size_t from_count;
 	struct kk_place from_place; /* line 0: no `from:`, it reads from the one above */
 	struct kk_config_number workers, queue, heap, timeout;
-	bool workers_auto;          /* `workers` is the number of usable CPUs; fewer will do if memory is short */
-	const struct kk_node *with; /* NULL: no options given */
+	struct kk_config_text when;    /* which items it takes; NULL: all    */
+	struct kk_config_number order; /* 1: in the order of the source      */
+	bool keep_duplicates;          /* source: also a key that came before */
+	bool workers_auto;             /* `workers` is the number of usable CPUs; fewer will do if memory is short */
+	const struct kk_node *with;    /* NULL: no options given */
 	struct kk_place with_place;
 
 	const char *module; /* absolute path; NULL: not resolved, a mistake was reported */
@@ -57,11 +60,20 @@ struct kk_config_shared {
 	double initial;
 };
 
+/* Which items of the source a run takes: not the config says it, but the command line. */
+struct kk_selection {
+	uint64_t limit;         /* the first so many; 0: all                     */
+	uint32_t shard, shards; /* part `shard`, 1 .., of `shards`; 0, 0: all    */
+	const char *only;       /* the one with this key; NULL: all              */
+};
+
 struct kk_config {
 	struct kk_config_text pipeline;
 	struct kk_config_number memory, seed, groups, shutdown_timeout, attempts, max_failures;
 	double max_failures_share;
-	struct kk_config_text errors_file;
+	struct kk_config_text errors_file, dead_letter, manifest_file;
+	bool manifest_csv;
+	struct kk_selection selection;
 	struct kk_config_stage source;
 	struct kk_config_stage *stages;
 	size_t stage_count;

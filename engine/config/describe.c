@@ -80,9 +80,10 @@ static struct kk_plan *make_plan(const struct kk_describe_request *request, cons
 	struct kk_plan *plan = NULL;
 
 	if (config) {
+		config->selection = request->selection;
 		kk_resolve_stages(config, store, diagnostics, tell_stage, NULL);
 		tell_stage(NULL, "");
-		plan = kk_plan_build(config, request->file, request->limit, diagnostics);
+		plan = kk_plan_build(config, request->file, diagnostics);
 	} else if (!kk_diagnostics_count(diagnostics)) {
 		kk_diagnostic_error(diagnostics, (struct kk_place){0}, NULL, "%s", kk_status_text(KK_ERR_MEMORY));
 	}

@@ -7,14 +7,15 @@
 #ifndef ENGINE_CONFIG_DESCRIBE_H
 #define ENGINE_CONFIG_DESCRIBE_H
 
+#include "config/config.h"
 #include <stdint.h>
 
 struct kk_plan;
 
 struct kk_describe_request {
-	const char *file;  /* the config                                              */
-	uint64_t limit;    /* stop after this many source items (--limit); 0: no limit */
-	uint32_t deadline; /* milliseconds the child may take; 0: 10 s                */
+	const char *file;              /* the config                                     */
+	struct kk_selection selection; /* which items; texts belong to the caller        */
+	uint32_t deadline;             /* milliseconds the child may take; 0: 10 s       */
 };
 
 /* kk_describe - what `run` and `validate` both do first. The caller must be single-threaded.

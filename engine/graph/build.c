@@ -270,7 +270,7 @@ static void divide_memory(struct build *build)
 
 /* ---- the whole */
 
-static void put_numbers(struct build *build, const char *file, uint64_t limit)
+static void put_numbers(struct build *build, const char *file)
 {
 	const struct kk_config *config = build->config;
 
@@ -289,8 +289,15 @@ static void put_numbers(struct build *build, const char *file, uint64_t limit)
 	    .max_failures = config->max_failures.value,
 	    .max_failures_share = config->max_failures_share,
 	    .errors_file = add_text(build, config->errors_file.text),
+	    .dead_letter = add_text(build, config->dead_letter.text),
+	    .manifest_file = add_text(build, config->manifest_file.text),
+	    .manifest_csv = config->manifest_csv,
+	    .shard = config->selection.shard,
+	    .shards = config->selection.shards,
+	    .only = add_text(build, config->selection.only),
+	    .duplicates = config->source.keep_duplicates,
 	    .shutdown_timeout_ms = config->shutdown_timeout.value,
-	    .limit = limit,
+	    .limit = config->selection.limit,
 	};
 	memcpy(build->plan.edge, build->graph.edge, sizeof(build->plan.edge));
 }
@@ -316,8 +323,7 @@ static struct kk_plan *join(struct build *build)
 	return plan;
 }
 
-struct kk_plan *kk_plan_build(const struct kk_config *config, const char *file, uint64_t limit,
-                              struct kk_diagnostics *diagnostics)
+struct kk_plan *kk_plan_build(const struct kk_config *config, const char *file, struct kk_diagnostics *diagnostics)
 {
 	struct build *build = calloc(1, sizeof(*build));
 	struct kk_plan *plan = NULL;
@@ -330,7 +336,7 @@ struct kk_plan *kk_plan_build(const struct kk_config *config, const char *file, 
 	build->diagnostics = diagnostics;
 	int status = kk_graph_make(config, &build->graph, diagnostics);
 	if (status == KK_OK && !kk_diagnostics_count(diagnostics)) {
-		put_numbers(build, file, limit);
+		put_numbers(build, file);
 		put_stages(build);
 		put_shared(build);
 		if (!kk_diagnostics_count(diagnostics) && !build->out_of_memory)

@@ -7,10 +7,9 @@
 #include "config/config.h"
 #include "graph/plan.h"
 
-/* kk_plan_build - makes the graph, lays out the plan and divides the memory. `file` is the config's name, `limit` goes
- * into the plan. Mistakes go to `diagnostics`; then, or if there were some already, the result is NULL. Otherwise it
+/* kk_plan_build - makes the graph, lays out the plan and divides the memory. `file` is the config's name. Mistakes go
+ * to `diagnostics`; then, or if there were some already, the result is NULL. Otherwise it
  * is one block of plan->bytes bytes that passes kk_plan_check and is the caller's to free(). */
-struct kk_plan *kk_plan_build(const struct kk_config *config, const char *file, uint64_t limit,
-                              struct kk_diagnostics *diagnostics);
+struct kk_plan *kk_plan_build(const struct kk_config *config, const char *file, struct kk_diagnostics *diagnostics);
 
 #endif

@@ -18,6 +18,16 @@ const char *kk_plan_text(const struct kk_plan *plan, uint32_t offset)
 	return (const char *)plan + offset;
 }
 
+unsigned kk_plan_stage_of(const struct kk_plan *plan, unsigned role)
+{
+	unsigned s = 0;
+
+	/* below first_role the difference wraps */
+	while (s < plan->stage_count && role - plan->stage[s].first_role >= plan->stage[s].workers)
+		s++;
+	return s;
+}
+
 static bool power_of_two(uint64_t value)
 {
 	return value && !(value & (value - 1));
@@ -105,7 +115,9 @@ static bool numbers_ok(const struct kk_plan *plan)
 	       plan->edge_count <= KK_PLAN_MAX_EDGES && plan->shared_count <= KK_PLAN_MAX_SHARED &&
 	       plan->role_count <= KK_PLAN_MAX_ROLES && plan->lanes >= 1 && plan->lanes <= KK_PLAN_MAX_LANES &&
 	       power_of_two(plan->groups) && plan->groups >= 2 && (uint64_t)plan->groups * plan->lanes <= MAX_HEADERS &&
-	       plan->record_bytes >= MIN_RECORD_BYTES && plan->record_bytes <= MAX_RECORD_BYTES && plan->attempts >= 1;
+	       plan->manifest_csv <= 1 && plan->duplicates <= 1 && plan->shard <= plan->shards &&
+	       !plan->shard == !plan->shards && plan->record_bytes >= MIN_RECORD_BYTES &&
+	       plan->record_bytes <= MAX_RECORD_BYTES && plan->attempts >= 1;
 }
 
 int kk_plan_check(const struct kk_plan *plan, uint64_t bytes)
@@ -113,7 +125,11 @@ int kk_plan_check(const struct kk_plan *plan, uint64_t bytes)
 	if (bytes <= sizeof(*plan) || bytes > MAX_BYTES || plan->magic != KK_PLAN_MAGIC ||
 	    plan->version != KK_PLAN_VERSION || plan->bytes != bytes || ((const char *)plan)[bytes - 1] != '\0')
 		return -1;
-	if (!text_ok(plan, plan->name) || !text_ok(plan, plan->config) || !text_ok(plan, plan->errors_file))
-		return -1;
+	const uint32_t texts[] = {plan->name,        plan->config,        plan->errors_file,
+	                          plan->dead_letter, plan->manifest_file, plan->only};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		if (!text_ok(plan, texts[i]))
+			return -1;
+	}
 	return numbers_ok(plan) && stages_ok(plan) && edges_ok(plan) && shared_ok(plan) ? 0 : -1;
 }

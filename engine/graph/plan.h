@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define KK_PLAN_MAGIC      0x6b6b706cU
-#define KK_PLAN_VERSION    1
+#define KK_PLAN_VERSION    2
 #define KK_PLAN_MAX_STAGES 48
 #define KK_PLAN_MAX_EDGES  256
 #define KK_PLAN_MAX_LANES  16
@@ -82,7 +82,12 @@ struct kk_plan {
 	uint64_t max_failures;     /* stop after this many failed items; 0: never                       */
 	double max_failures_share; /* stop when more than this share failed (after 100 items); 0: never */
 	uint32_t errors_file;      /* text: NDJSON of failed items, or none                             */
-	uint32_t reserved;
+	uint32_t dead_letter;      /* text: directory that keeps the bytes of failed items, or none     */
+	uint32_t manifest_file;    /* text: what became of each output, or none                         */
+	uint32_t manifest_csv;     /* 0: NDJSON, 1: CSV                                                 */
+	uint32_t shard, shards;    /* --shard i/n: only items of part i, 1 .. n, of n; 0, 0: all        */
+	uint32_t only;             /* text: --only KEY, the one item that is taken, or none             */
+	uint32_t duplicates;       /* of the source's keys: 0 skip, 1 keep                              */
 	uint64_t shutdown_timeout_ms;
 	uint64_t limit;    /* stop after this many source items (--limit); 0: none              */
 	uint64_t smallest; /* bytes: the smallest ceiling with which this pipeline works        */
@@ -93,6 +98,9 @@ struct kk_plan {
 
 /* kk_plan_text - the text at an offset of the plan; "" for 0 or an offset outside of it. */
 const char *kk_plan_text(const struct kk_plan *plan, uint32_t offset);
+
+/* kk_plan_stage_of - the index of the stage whose worker plays `role`; plan->stage_count for the recorder. */
+unsigned kk_plan_stage_of(const struct kk_plan *plan, unsigned role);
 
 /* kk_plan_check - is this block of `bytes` a sound plan (magic, version, every index and offset in range)? 0 or -1. */
 int kk_plan_check(const struct kk_plan *plan, uint64_t bytes);

@@ -11,17 +11,6 @@ double kk_view_seconds(const struct kk_view *view)
 	return view->now_ns > view->started_ns ? (double)(view->now_ns - view->started_ns) / 1e9 : 0;
 }
 
-unsigned kk_view_stage(const struct kk_view *view, unsigned role)
-{
-	const struct kk_plan *plan = view->plan;
-
-	for (unsigned s = 0; s < plan->stage_count; s++) {
-		if (role - plan->stage[s].first_role < plan->stage[s].workers)
-			return s;
-	}
-	return plan->stage_count;
-}
-
 static void add_name(struct kk_text *text, const char *name, unsigned width)
 {
 	struct kk_text safe = {0};

@@ -185,7 +185,7 @@ void kk_report_death(struct kk_report *report, const struct kk_report_death *dea
 	char span[24];
 
 	report->view.deaths++;
-	report->view.restarts[kk_view_stage(&report->view, death->role)]++;
+	report->view.restarts[kk_plan_stage_of(report->view.plan, death->role)]++;
 	kk_text_add(&line, "pid %ld: %s after %s, restarts %u, in hand %llu", (long)death->pid, death->how,
 	            kk_text_span(death->uptime, span, sizeof(span)), death->restarts,
 	            (unsigned long long)death->in_hand);

@@ -19,10 +19,8 @@ struct kk_view {
 	struct kk_samples samples;
 };
 
-/* kk_view_seconds - how long the run has lasted. kk_view_stage - the stage that `role` belongs to, stage_count for the
- * recorder. */
+/* kk_view_seconds - how long the run has lasted. */
 double kk_view_seconds(const struct kk_view *view);
-unsigned kk_view_stage(const struct kk_view *view, unsigned role);
 
 /* kk_progress_block - one line for the run, one per stage, none wider than `width`, at most `height` of them; returns
  * how many. */

@@ -96,11 +96,3 @@ uint64_t kk_run_counters_bytes(const struct kk_plan *plan)
 {
 	return (plan->role_count + 1ULL) * PAGE; /* one page a role, one for the recorder's journal */
 }
-
-unsigned kk_run_stage_of(const struct kk_plan *plan, unsigned role)
-{
-	for (unsigned s = 0; s < plan->stage_count; s++)
-		if (role >= plan->stage[s].first_role && role < plan->stage[s].first_role + plan->stage[s].workers)
-			return s;
-	return plan->stage_count;
-}

@@ -171,7 +171,5 @@ static inline uint64_t *run_group(const struct kk_run *run, uint32_t handle)
 {
 	return (uint64_t *)(void *)(run->control + run->layout.groups) + handle / run->plan->lanes;
 }
-/* kk_run_stage_of - the stage whose worker `role` is; plan->stage_count for the recorder. */
-unsigned kk_run_stage_of(const struct kk_plan *plan, unsigned role);
 
 #endif

@@ -240,7 +240,7 @@ struct kk_run *kk_run_create(const struct kk_plan *plan, struct kk_error *error)
 static int map_what_was_given(struct kk_run *run, const struct kk_run_fds *fds, struct kk_error *error)
 {
 	const struct kk_plan *plan = run->plan;
-	unsigned own = kk_run_stage_of(plan, run->role);
+	unsigned own = kk_plan_stage_of(plan, run->role);
 	run->control = kk_shm_map(fds->control, run->layout.control_bytes, true, error);
 	run->counters[run->role] = kk_shm_map(fds->counters, sizeof(struct kk_counters), true, error);
 	if (!run->control || !run->counters[run->role])
@@ -304,7 +304,7 @@ static bool feeds(const struct kk_plan *plan, unsigned from, unsigned to)
 void kk_run_fds(const struct kk_run *run, unsigned role, struct kk_run_fds *fds)
 {
 	const struct kk_plan *plan = run->plan;
-	unsigned own = kk_run_stage_of(plan, role);
+	unsigned own = kk_plan_stage_of(plan, role);
 	fds->control = kk_shm_fd(run->control_shm, true);
 	fds->counters = kk_shm_fd(run->counters_shm[role], true);
 	fds->recorder_state = own == plan->stage_count ? kk_shm_fd(run->recorder_shm, true) : -1;

@@ -59,7 +59,7 @@ void kk_role_init(struct kk_role *role, struct kk_scene *scene, unsigned number)
 	const struct kk_plan *plan = scene->plan;
 
 	*role = (struct kk_role){
-	    .scene = scene, .number = number, .stage = kk_start_stage(plan, number), .log.fd = -1, .chatter.fd = -1};
+	    .scene = scene, .number = number, .stage = kk_plan_stage_of(plan, number), .log.fd = -1, .chatter.fd = -1};
 	if (role->stage < plan->stage_count)
 		snprintf(role->name, sizeof(role->name), "%.80s/%u", kk_plan_text(plan, plan->stage[role->stage].name),
 		         number - plan->stage[role->stage].first_role);

@@ -9,15 +9,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-unsigned kk_start_stage(const struct kk_plan *plan, unsigned role)
-{
-	for (unsigned s = 0; s < plan->stage_count; s++) {
-		if (role - plan->stage[s].first_role < plan->stage[s].workers)
-			return s;
-	}
-	return plan->stage_count;
-}
-
 struct kk_plan *kk_start_plan(const struct kk_plan *plan, unsigned stage)
 {
 	struct kk_plan *copy = malloc(plan->bytes);
@@ -52,7 +43,7 @@ static void give_all(struct kk_start *start, const struct kk_start_request *requ
 	kk_run_fds(request->run, request->role, &fds);
 	/* Only a source may read what is piped into the program. */
 	fixed = STDIN_FILENO;
-	if (kk_start_stage(request->plan, request->role) == 0 && fcntl(STDIN_FILENO, F_GETFD) >= 0)
+	if (kk_plan_stage_of(request->plan, request->role) == 0 && fcntl(STDIN_FILENO, F_GETFD) >= 0)
 		give(start, STDIN_FILENO, &fixed);
 	fixed = STDOUT_FILENO;
 	give(start, request->chatter, &fixed);
@@ -103,7 +94,7 @@ int kk_start_make(struct kk_start *start, const struct kk_start_request *request
 	    .plan_bytes = request->plan->bytes,
 	    .log_level = request->level,
 	};
-	struct kk_plan *plan = kk_start_plan(request->plan, kk_start_stage(request->plan, request->role));
+	struct kk_plan *plan = kk_start_plan(request->plan, kk_plan_stage_of(request->plan, request->role));
 	int rc;
 
 	start->fd_count = 0;

@@ -36,9 +36,6 @@ struct kk_start_request {
 int kk_start_make(struct kk_start *start, const struct kk_start_request *request, struct kk_error *error);
 void kk_start_done(struct kk_start *start);
 
-/* kk_start_stage - the number of the stage that `role` belongs to; stage_count for the recorder. */
-unsigned kk_start_stage(const struct kk_plan *plan, unsigned role);
-
 /* kk_start_plan - a copy of the plan without the options of other stages, to be freed by the caller; NULL: no memory.
  */
 struct kk_plan *kk_start_plan(const struct kk_plan *plan, unsigned stage);

@@ -111,7 +111,7 @@ static int read_start(struct worker *worker, int fd)
 		return -1;
 	close(fd);
 	worker->role = start->role;
-	worker->stage = kk_run_stage_of(worker->plan, worker->role);
+	worker->stage = kk_plan_stage_of(worker->plan, worker->role);
 	if (worker->stage < worker->plan->stage_count)
 		worker->stage_plan = &worker->plan->stage[worker->stage];
 	return 0;

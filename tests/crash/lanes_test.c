@@ -69,7 +69,7 @@ static struct worker *start(unsigned role)
 	w->plan = &plan;
 	w->role = role;
 	w->start = (struct kk_worker_start){.role = role, .life = 1, .log = -1, .log_level = -1};
-	w->stage = kk_run_stage_of(&plan, role);
+	w->stage = kk_plan_stage_of(&plan, role);
 	w->stage_plan = w->stage < plan.stage_count ? &plan.stage[w->stage] : NULL;
 	w->run = kk_run_attach(&plan, role, &fds, &error);
 	assert_non_null(w->run);

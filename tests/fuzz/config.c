@@ -44,7 +44,7 @@ static void check(const char *text, size_t size, struct kk_store *store, struct 
 		give_stage(&config->source, diagnostics);
 		for (size_t i = 0; i < config->stage_count; i++)
 			give_stage(&config->stages[i], diagnostics);
-		struct kk_plan *plan = kk_plan_build(config, "fuzz", 0, diagnostics);
+		struct kk_plan *plan = kk_plan_build(config, "fuzz", diagnostics);
 		if (!plan != (kk_diagnostics_count(diagnostics) > 0))
 			abort();
 		free(plan);

@@ -38,6 +38,7 @@ enum kk_option_flag {
 	KK_OPTION_SECRET = 1 << 1,         /* never printed                                                      */
 	KK_OPTION_AFFECTS_OUTPUT = 1 << 2, /* part of the fingerprint: changing it changes what comes out        */
 	KK_OPTION_PATH = 1 << 3,           /* a file name; a relative one is meant from the working directory    */
+	KK_OPTION_EXISTS = 1 << 4,         /* with PATH: must be there and readable, or "-", at `validate`        */
 };
 
 /* One option. Rows are `static const`, written with designated initialisers, closed by a row without a name. */

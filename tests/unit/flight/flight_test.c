@@ -65,7 +65,7 @@ static struct worker *start(unsigned role, const struct kk_stage *module)
 	w->plan = &plan;
 	w->role = role;
 	w->start = (struct kk_worker_start){.role = role, .life = 1, .log = -1, .log_level = -1};
-	w->stage = kk_run_stage_of(&plan, role);
+	w->stage = kk_plan_stage_of(&plan, role);
 	w->stage_plan = &plan.stage[w->stage];
 	w->run = kk_run_attach(&plan, role, &fds, &error);
 	assert_non_null(w->run);

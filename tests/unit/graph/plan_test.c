@@ -30,7 +30,8 @@ static struct kk_plan *build(void)
 	parsed.config->stages[0].demand.needs = KK_NEED_NETWORK;
 	parsed.config->stages[1].options = "k\0v";
 	parsed.config->stages[1].options_bytes = 4;
-	struct kk_plan *plan = kk_plan_build(parsed.config, "dir/x.yaml", 5, parsed.diagnostics);
+	parsed.config->selection = (struct kk_selection){.limit = 5, .shard = 2, .shards = 3, .only = "k"};
+	struct kk_plan *plan = kk_plan_build(parsed.config, "dir/x.yaml", parsed.diagnostics);
 	assert_string_equal(parsed_messages(&parsed), "");
 	assert_non_null(plan);
 	parsed_free(&parsed);
@@ -128,6 +129,12 @@ static void test_check_refuses(void **state)
 	REFUSED(bytes, bytes + 1);
 	REFUSED(name, (uint32_t)bytes);
 	REFUSED(config, 4);
+	REFUSED(only, (uint32_t)bytes);
+	REFUSED(shard, 4);
+	REFUSED(shard, 0);
+	REFUSED(shards, 0);
+	REFUSED(duplicates, 2);
+	REFUSED(manifest_csv, 2);
 	REFUSED(errors_file, UINT32_MAX);
 	REFUSED(stage_count, 0);
 	REFUSED(stage_count, KK_PLAN_MAX_STAGES + 1);
@@ -202,7 +209,7 @@ static void test_auto_workers(void **state)
 		assert_true(parsed.config->stages[0].workers_auto);
 		parsed.config->stages[0].workers.value = cpus;
 		parsed.config->stages[0].demand.heap = 10 << 20;
-		struct kk_plan *plan = kk_plan_build(parsed.config, "x", 0, parsed.diagnostics);
+		struct kk_plan *plan = kk_plan_build(parsed.config, "x", parsed.diagnostics);
 		assert_non_null(plan);
 		assert_int_equal(kk_plan_check(plan, plan->bytes), 0);
 		assert_int_equal(plan->stage[1].workers, cpus < 5 ? cpus : 5);
