@@ -199,6 +199,10 @@ static const char *wrong_demand(const struct kk_demand *demand)
 		return "holds no item or more than 65536";
 	if (demand->needs & ~ALL_NEEDS)
 		return "needs something this program does not know";
+	if (demand->cached > KK_PLAN_MAX_CACHED)
+		return "wants to remember more than 1048576 things";
+	if (!kk_plan_rate_ok(demand->key_rate) || !kk_plan_rate_ok(demand->rate))
+		return "asks for a rate of more than 1e9 or less than 1e-6 a second";
 	return NULL;
 }
 

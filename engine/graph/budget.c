@@ -179,7 +179,10 @@ void kk_budget_notes(const struct kk_plan *plan, const char *texts, const struct
 			used = add_note(to, size, used, stage->heap * stage->workers, "heaps of the workers of ", name);
 		if (sizes->arena(plan, i))
 			used = add_note(to, size, used, sizes->arena(plan, i),
-			                stage->largest ? "largest payload and smallest room of " : "records of ", name);
+			                stage->largest ? "largest payload and smallest room of "
+			                : i == 0       ? "records of "
+			                               : "limits and memory of ",
+			                name);
 	}
 	used = add_note(to, size, used, budget.control + budget.counters, "rings and item headers", "");
 	add_note(to, size, used, KK_BUDGET_RECORDER_BYTES, "the recorder's heap", "");

@@ -95,6 +95,10 @@ static void put_stage(struct build *build, size_t index)
 	    .largest = demand->largest,
 	    .heap = stage->heap.place.line ? stage->heap.value : demand->heap,
 	    .item_timeout_ms = item_timeout(build, stage),
+	    .permits = demand->permits,
+	    .cached = demand->cached,
+	    .key_rate = demand->key_rate,
+	    .rate = demand->rate,
 	};
 }
 
@@ -295,7 +299,9 @@ static void put_numbers(struct build *build, const char *file)
 	    .shard = config->selection.shard,
 	    .shards = config->selection.shards,
 	    .only = add_text(build, config->selection.only),
-	    .duplicates = config->source.keep_duplicates,
+	    .duplicates = config->source.demand.unique     ? KK_DUPLICATES_NONE
+	                  : config->source.keep_duplicates ? KK_DUPLICATES_KEEP
+	                                                   : KK_DUPLICATES_SKIP,
 	    .shutdown_timeout_ms = config->shutdown_timeout.value,
 	    .limit = config->selection.limit,
 	};

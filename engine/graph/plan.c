@@ -64,6 +64,8 @@ static bool stage_ok(const struct kk_plan *plan, const struct kk_plan_stage *sta
 	    stage->big_bytes > UINT32_MAX || stage->heap > MAX_HEAP || stage->largest > KK_PLAN_MAX_LARGEST ||
 	    (uint64_t)stage->blocks * stage->workers > KK_PLAN_MAX_BLOCKS)
 		return false;
+	if (stage->cached > KK_PLAN_MAX_CACHED || !kk_plan_rate_ok(stage->key_rate) || !kk_plan_rate_ok(stage->rate))
+		return false;
 	return !stage->largest || (stage->region_bytes && stage->blocks && stage->big_bytes >= stage->largest);
 }
 
@@ -115,7 +117,7 @@ static bool numbers_ok(const struct kk_plan *plan)
 	       plan->edge_count <= KK_PLAN_MAX_EDGES && plan->shared_count <= KK_PLAN_MAX_SHARED &&
 	       plan->role_count <= KK_PLAN_MAX_ROLES && plan->lanes >= 1 && plan->lanes <= KK_PLAN_MAX_LANES &&
 	       power_of_two(plan->groups) && plan->groups >= 2 && (uint64_t)plan->groups * plan->lanes <= MAX_HEADERS &&
-	       plan->manifest_csv <= 1 && plan->duplicates <= 1 && plan->shard <= plan->shards &&
+	       plan->manifest_csv <= 1 && plan->duplicates <= KK_DUPLICATES_NONE && plan->shard <= plan->shards &&
 	       !plan->shard == !plan->shards && plan->record_bytes >= MIN_RECORD_BYTES &&
 	       plan->record_bytes <= MAX_RECORD_BYTES && plan->attempts >= 1;
 }

@@ -24,6 +24,12 @@
 #define KK_PLAN_MAX_REGION_BYTES ((UINT64_C(1) << 40) - (UINT64_C(1) << 16))
 #define KK_PLAN_MAX_BLOCKS       ((UINT64_C(1) << 24) - 2) /* of all regions together */
 
+/* What the workers of a stage can have in common: kakehi/gate.h, kakehi/cache.h. */
+#define KK_PLAN_MAX_PERMITS 1024 /* more mean any number */
+#define KK_PLAN_MAX_CACHED  (UINT32_C(1) << 20)
+#define KK_PLAN_MIN_RATE    1e-6
+#define KK_PLAN_MAX_RATE    1e9
+
 /* One stage. stage[0] is the source, the others follow in an order in which every stage stands behind all it
  * reads from. The recorder, which writes down failures, is not a stage of the config: its role is the last one. */
 struct kk_plan_stage {
@@ -45,6 +51,10 @@ struct kk_plan_stage {
 	uint64_t heap;            /* bytes: RLIMIT_DATA beyond what a worker has at `open`           */
 	uint64_t item_timeout_ms; /* 0: none                                                         */
 	uint32_t blocks;          /* block descriptors of each worker's region                       */
+	uint32_t permits;         /* under way at one key at once; 0: any number                     */
+	uint32_t cached;          /* things its workers remember; 0: none                            */
+	double key_rate;          /* admissions a second at one key; 0: any                          */
+	double rate;              /* in all; 0: any                                                  */
 };
 
 /* An item on `lane` that `stage` has passed goes to stage `to`, there on lane `to_lane`. Where a stage feeds several
@@ -53,6 +63,9 @@ struct kk_plan_stage {
 struct kk_plan_edge {
 	uint16_t stage, lane, to, to_lane;
 };
+
+/* What becomes of an item whose key came before; the last: the source says that none does. */
+enum kk_duplicates { KK_DUPLICATES_SKIP = 0, KK_DUPLICATES_KEEP, KK_DUPLICATES_NONE };
 
 enum kk_shared_kind { KK_SHARED_VALUE = 1, KK_SHARED_ARRAY, KK_SHARED_DICT };
 
@@ -87,7 +100,7 @@ struct kk_plan {
 	uint32_t manifest_csv;     /* 0: NDJSON, 1: CSV                                                 */
 	uint32_t shard, shards;    /* --shard i/n: only items of part i, 1 .. n, of n; 0, 0: all        */
 	uint32_t only;             /* text: --only KEY, the one item that is taken, or none             */
-	uint32_t duplicates;       /* of the source's keys: 0 skip, 1 keep                              */
+	uint32_t duplicates;       /* enum kk_duplicates: of the source's keys                          */
 	uint64_t shutdown_timeout_ms;
 	uint64_t limit;    /* stop after this many source items (--limit); 0: none              */
 	uint64_t smallest; /* bytes: the smallest ceiling with which this pipeline works        */
@@ -95,6 +108,12 @@ struct kk_plan {
 	struct kk_plan_edge edge[KK_PLAN_MAX_EDGES];
 	struct kk_plan_shared shared[KK_PLAN_MAX_SHARED];
 };
+
+/* kk_plan_rate_ok - can this be a rate of a plan: 0, or from KK_PLAN_MIN_RATE to KK_PLAN_MAX_RATE? */
+static inline int kk_plan_rate_ok(double rate)
+{
+	return rate == 0 || (rate >= KK_PLAN_MIN_RATE && rate <= KK_PLAN_MAX_RATE);
+}
 
 /* kk_plan_text - the text at an offset of the plan; "" for 0 or an offset outside of it. */
 const char *kk_plan_text(const struct kk_plan *plan, uint32_t offset);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/layout.h"
+#include "run/commons.h"
 #include "run/shared.h"
 
 enum { LINE = 64, PAGE = 4096 };
@@ -52,6 +53,23 @@ static void lay_rings(const struct kk_plan *plan, struct run_layout *l, uint64_t
 			l->ring[r] = append(end, kk_ring_size(l->ring_slots[r]));
 }
 
+/* Behind its payloads a stage keeps what its own workers alone may write. */
+static void lay_arena(const struct kk_plan *plan, struct run_layout *l, unsigned s)
+{
+	const struct kk_plan_stage *stage = &plan->stage[s];
+	struct kk_arena_shape shape;
+	kk_run_shape(stage, &shape);
+	uint64_t end = (s == 0 ? l->source_data : 0) + kk_arena_data_size(&shape);
+	/* Offset 0 means that there is none. */
+	if (end == 0 && (run_has_gate(stage) || stage->cached))
+		end = LINE;
+	if (run_has_gate(stage))
+		l->gate[s] = append(&end, run_gate_size(stage));
+	if (stage->cached)
+		l->cache[s] = append(&end, run_cache_size(stage));
+	l->arena_bytes[s] = aligned(end, PAGE);
+}
+
 void kk_run_layout(const struct kk_plan *plan, struct run_layout *layout)
 {
 	struct run_layout *l = layout;
@@ -61,6 +79,9 @@ void kk_run_layout(const struct kk_plan *plan, struct run_layout *layout)
 	l->table_bytes = kk_table_size(l->heads, sizeof(struct item_head));
 	l->table = append(&end, l->table_bytes);
 	l->groups = append(&end, plan->lanes > 1 ? plan->groups * sizeof(uint64_t) : 0);
+	if (plan->manifest_file)
+		l->note_stride = aligned(sizeof(struct item_note) + plan->stage_count * sizeof(struct note_time), LINE);
+	l->notes = append(&end, l->heads * l->note_stride);
 	lay_rings(plan, l, &end);
 	for (unsigned s = 0; s < plan->stage_count; s++) {
 		struct kk_arena_shape shape;
@@ -74,6 +95,8 @@ void kk_run_layout(const struct kk_plan *plan, struct run_layout *layout)
 	l->record_stride = aligned(plan->record_bytes, LINE);
 	l->cursor = aligned(plan->groups * l->record_stride, LINE);
 	l->source_data = aligned(l->cursor + sizeof(struct source_cursor), PAGE);
+	for (unsigned s = 0; s < plan->stage_count; s++)
+		lay_arena(plan, l, s);
 }
 
 uint64_t kk_run_control_bytes(const struct kk_plan *plan)
@@ -86,10 +109,8 @@ uint64_t kk_run_control_bytes(const struct kk_plan *plan)
 uint64_t kk_run_arena_bytes(const struct kk_plan *plan, unsigned stage)
 {
 	struct run_layout layout;
-	struct kk_arena_shape shape;
 	kk_run_layout(plan, &layout);
-	kk_run_shape(&plan->stage[stage], &shape);
-	return aligned((stage == 0 ? layout.source_data : 0) + kk_arena_data_size(&shape), PAGE);
+	return layout.arena_bytes[stage];
 }
 
 uint64_t kk_run_counters_bytes(const struct kk_plan *plan)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* engine/run/layout.h - what lies where in the shared memory of a run. For engine/run and engine/worker only.
  *
- *   control   run header | roles | table of item headers | group words | rings | arena logs | shared objects
- *   arena[s]  source: records | cursor | data        others: data
+ *   control   run header | roles | table of item headers | group words | notes | rings | arena logs | shared objects
+ *   arena[s]  source: records | cursor | data        others: data        and for both: gate | cache
  *   counters  one page a role
  *   recorder  its journal
  *
@@ -70,15 +70,37 @@ struct item_head {
 	uint8_t lane;
 	uint8_t verdict;  /* what was decided: enum kk_verdict        */
 	uint8_t replaced; /* decided: the other pay counts from now on */
-	uint8_t fail_class, fail_stage, reserved;
+	uint8_t fail_class, fail_stage;
+	uint8_t kept;                /* failed: 1 + the pay that the recorder keeps and lets go of; 0: none */
 	uint64_t sequence;           /* of the source item: names this life of the group */
 	_Alignas(64) uint64_t noted; /* recorder: the own word under which it was written down */
 	uint64_t noted_at;           /* and as which entry of the journal                       */
-	char text[112];              /* why it failed                                           */
+	uint8_t signal;              /* failed: that its workers died of, or 0                  */
+	uint8_t attempts;            /* deliveries to the stage where it failed                 */
+	char text[110];              /* why it failed                                           */
 };
 _Static_assert(sizeof(struct item_head) == 192, "two cache lines for failures, one for everybody");
 
 enum { ITEM_HEAD_HOP = 64 }; /* bytes of a header that every hop touches */
+
+/* What is noted of an item on one lane for the manifest: one for each header, and only if the plan has a manifest.
+ *   all of it   the holder, before it decides; read by the next holder, by the recorder
+ */
+enum { NOTE_FIELDS_ROOM = 1024 };
+#define NOTE_NEVER UINT32_MAX /* the item did not come to this stage */
+struct item_note {
+	_Alignas(64) uint64_t stamp_ns; /* CLOCK_MONOTONIC: when the last stage had done with it             */
+	uint64_t ended;                 /* 1 + the sequence of the item that is done and ended on this lane  */
+	uint64_t bytes;                 /* of the payload that its last stage got                            */
+	unsigned char hash[16];         /* XXH3-128 of it, canonical                                         */
+	uint32_t stage;                 /* the last one                                                      */
+	uint32_t own_bytes;             /* in `fields`: those that the last stage set come first             */
+	uint32_t field_bytes;           /* these and what came with the payload: name\0value\0 ...           */
+	char fields[NOTE_FIELDS_ROOM];
+	struct note_time {
+		uint32_t waited_us, worked_us; /* for the stage, in it; at most 71 minutes are counted       */
+	} time[];                              /* [stage]                                                    */
+};
 
 /* With branches: one word a source item.  life:32 | worst verdict:4 | last lane:8 | settled lanes:16 ... any holder, by
  * CAS. */
@@ -90,7 +112,9 @@ struct source_record {
 	uint64_t sequence;
 	struct kk_position after;        /* where the source stands behind this item       */
 	uint32_t key_bytes, field_bytes; /* incl. the NULs                           */
-	uint32_t handle, reserved;
+	uint32_t handle;
+	uint32_t occurrence; /* of the key, where keys may come again: 2 for the second; else 0 */
+	uint64_t born_ns;    /* CLOCK_MONOTONIC, about: when the item began to exist */
 	char bytes[];
 };
 
@@ -106,7 +130,8 @@ struct source_cursor {
 struct journal {
 	_Alignas(64) uint64_t entries;
 	struct journal_state {
-		uint64_t errors_bytes; /* of the errors file that count */
+		uint64_t errors_bytes;   /* of the errors file that count */
+		uint64_t manifest_bytes; /* of the manifest               */
 		uint64_t by_class[KK_FAIL_CLASS_COUNT];
 	} state[2];
 };
@@ -115,12 +140,16 @@ struct journal {
 struct run_layout {
 	uint32_t heads; /* groups * lanes */
 	uint64_t roles, table, table_bytes, groups;
+	uint64_t notes, note_stride; /* stride 0: there are none */
 	uint64_t ring[KK_RING_STAGE + KK_PLAN_MAX_STAGES];
 	uint32_t ring_slots[KK_RING_STAGE + KK_PLAN_MAX_STAGES];
 	uint64_t log[KK_PLAN_MAX_STAGES]; /* 0: this stage has no arena */
 	uint64_t shared[KK_PLAN_MAX_SHARED];
 	uint64_t control_bytes;
 	uint64_t record_stride, cursor, source_data; /* within the source's arena */
+	uint64_t gate[KK_PLAN_MAX_STAGES];           /* within the stage's arena; 0: it has none */
+	uint64_t cache[KK_PLAN_MAX_STAGES];
+	uint64_t arena_bytes[KK_PLAN_MAX_STAGES]; /* 0: no such segment */
 };
 void kk_run_layout(const struct kk_plan *plan, struct run_layout *layout);
 void kk_run_shape(const struct kk_plan_stage *stage, struct kk_arena_shape *shape);
@@ -150,6 +179,11 @@ struct kk_run {
 	struct kk_arena *arena[KK_PLAN_MAX_STAGES];
 	struct source_cursor *cursor;
 	struct run_shared *shared;
+
+	/* A worker: what its stage's workers have in common, or NULL; see run/commons.h. */
+	struct kk_gate *gate;
+	struct kk_cache *cache;
+	unsigned gate_role;
 };
 
 /* kk_run_attach - a worker: maps what it was given. Only its own arena is writable. */
@@ -170,6 +204,11 @@ static inline struct source_record *run_record(const struct kk_run *run, uint32_
 static inline uint64_t *run_group(const struct kk_run *run, uint32_t handle)
 {
 	return (uint64_t *)(void *)(run->control + run->layout.groups) + handle / run->plan->lanes;
+}
+/* run_note - of a header; only in a run that has notes. */
+static inline struct item_note *run_note(const struct kk_run *run, uint32_t handle)
+{
+	return (struct item_note *)(void *)(run->control + run->layout.notes + handle * run->layout.note_stride);
 }
 
 #endif

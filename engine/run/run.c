@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making, mapping and undoing the segments of a run. */
 #include "run/layout.h"
+#include "run/commons.h"
 #include "run/shared.h"
 #include <fcntl.h>
 #include <stdlib.h>
@@ -121,7 +122,7 @@ static int make_segments(struct kk_run *run, struct kk_error *error)
 	if (!run->control || !run->journal)
 		return KK_ERR_SYSTEM;
 	for (unsigned s = 0; s < plan->stage_count; s++) {
-		if (s > 0 && !run->layout.log[s])
+		if (!run->layout.arena_bytes[s])
 			continue;
 		run->arena_memory[s] =
 		    make_segment(&run->arena_shm[s], kk_run_arena_bytes(plan, s), "kakehi-arena", false, error);
@@ -208,6 +209,8 @@ static int build(struct kk_run *run, struct kk_error *error)
 		status = make_segments(run, error);
 	if (status == KK_OK)
 		status = make_bells(run, error);
+	if (status == KK_OK)
+		status = run_commons_init(run, error);
 	if (status != KK_OK)
 		return status;
 	status = init_rings(run);
@@ -276,6 +279,8 @@ struct kk_run *kk_run_attach(const struct kk_plan *plan, unsigned role, const st
 		status = kk_error_set(error, KK_ERR_CORRUPT, "the control segment is not one");
 	if (status == KK_OK)
 		status = kk_run_views(run, error);
+	if (status == KK_OK)
+		status = run_commons_attach(run, error);
 	if (status == KK_OK) {
 		run->shared = run_shared_attach(run, false, error);
 		status = run->shared ? KK_OK : KK_ERR_MEMORY;
@@ -311,7 +316,7 @@ void kk_run_fds(const struct kk_run *run, unsigned role, struct kk_run_fds *fds)
 	fds->arena_write = own < plan->stage_count && run->arena_shm[own] ? kk_shm_fd(run->arena_shm[own], true) : -1;
 	for (unsigned s = 0; s < KK_PLAN_MAX_STAGES; s++) {
 		bool wanted = s < plan->stage_count && run->arena_shm[s] && s != own &&
-		              (s == 0 || (own < plan->stage_count && feeds(plan, s, own)));
+		              (s == 0 || (run->layout.log[s] && own < plan->stage_count && feeds(plan, s, own)));
 		fds->arena_read[s] = wanted ? kk_shm_fd(run->arena_shm[s], false) : -1;
 		fds->bell[s] = run->bell[s];
 	}
@@ -331,6 +336,7 @@ void kk_run_free(struct kk_run *run)
 		return;
 	const struct kk_plan *plan = run->plan;
 	run_shared_detach(run->shared);
+	run_commons_detach(run);
 	for (unsigned r = 0; r < KK_RING_STAGE + plan->stage_count; r++)
 		kk_ring_detach(run->ring[r]);
 	for (unsigned s = 0; s < plan->stage_count; s++) {

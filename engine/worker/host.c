@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a stage may ask of the engine: kakehi/stage.h, turned into calls on the item in hand. */
+#include "run/commons.h"
 #include "run/shared.h"
 #include "worker/crew.h"
 #include "worker/name.h"
@@ -94,6 +95,7 @@ static int host_expand(const struct kk_item *item, const char *pattern, char *to
 	struct kk_name_item facts = {
 	    .source = kk_plan_text(plan, plan->stage[0].name),
 	    .key = item->key,
+	    .occurrence = run_record(hand->worker->run, hand->handle)->occurrence,
 	    .sequence = item->sequence,
 	    .field = name_field,
 	    .arg = hand,
@@ -207,6 +209,33 @@ static int host_allow_write(struct kk_context *context, const char *directory)
 	return 0;
 }
 
+/* ---- what the workers of the stage have in common */
+
+static long host_admit(struct kk_context *context, const char *key)
+{
+	return run_admit(worker_of(context)->run, key);
+}
+
+static void host_leave(struct kk_context *context, const char *key)
+{
+	run_leave(worker_of(context)->run, key);
+}
+
+static void host_hold_off(struct kk_context *context, const char *key, uint64_t wait_ms)
+{
+	run_hold_off(worker_of(context)->run, key, wait_ms);
+}
+
+static int host_remember(struct kk_context *context, const char *key, const void *what, size_t size, uint64_t keep_ms)
+{
+	return run_remember(worker_of(context)->run, key, what, size, keep_ms);
+}
+
+static long host_recall(struct kk_context *context, const char *key, void *to, size_t size)
+{
+	return run_recall(worker_of(context)->run, key, to, size);
+}
+
 const struct kk_host worker_host = {
     .struct_size = sizeof(struct kk_host),
     .abi_version = KK_STAGE_ABI,
@@ -228,4 +257,9 @@ const struct kk_host worker_host = {
     .dict_get = host_dict_get,
     .dict_set = host_dict_set,
     .allow_write = host_allow_write,
+    .admit = host_admit,
+    .leave = host_leave,
+    .hold_off = host_hold_off,
+    .remember = host_remember,
+    .recall = host_recall,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The heir: first of all, finish what the predecessor had in hand. */
+#include "run/commons.h"
 #include "run/shared.h"
 #include "worker/crew.h"
 #include <stdio.h>
@@ -177,5 +178,6 @@ int inherit(struct worker *worker)
 			return adopted;
 	}
 	deliver_announce(worker);
-	return run_shared_inherit(worker->run);
+	status = run_commons_inherit(worker->run);
+	return status == KK_OK ? run_shared_inherit(worker->run) : (int)status;
 }

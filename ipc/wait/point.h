@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ipc/wait/point.h - reads KK_POINTS, produces the places where a test may kill, stop or yield: before and after every
- * access to shared memory. Nothing in a release. Inside ipc/ring, ipc/block and ipc/wait only; each name there is in
+ * access to shared memory. Nothing in a release. Inside ipc only; each name in ipc/ring, ipc/block and ipc/wait is in
  * the list that tests/crash draws from the sources, and is struck.
  */
 #ifndef IPC_WAIT_POINT_H

@@ -124,7 +124,7 @@ struct kk_demand {
 	uint64_t heap;      /* bytes of private memory one worker may need beyond what it has at `open`     */
 	uint32_t in_flight; /* items one worker may hold pending; 1 for stages with `process`               */
 	uint32_t needs;     /* enum kk_need                                                                 */
-	uint32_t permits;   /* kk_admit: how many may be under way at one key at once; 0: any number         */
+	uint32_t permits;   /* kk_admit: how many may be under way at one key at once; 0, or > 1024: any     */
 	uint32_t cached;    /* kk_remember: how many things to remember; 0: none                             */
 	double key_rate;    /* kk_admit: admissions a second at one key; 0: any                              */
 	double rate;        /* kk_admit: admissions a second in all; 0: any                                  */
@@ -336,7 +336,9 @@ static inline int kk_shared_enter(struct kk_context *context, int object, const 
  * `plan` declared: permits under way at once, admissions a second at this key and in all, and kk_hold_off. Returns 0:
  * yes, and it is under way until kk_leave; or in how many milliseconds (at least 1) it is worth asking again. What a
  * killed worker had under way is given back by its heir. Keys share a limited number of places by their hash: two may
- * count as one, which makes the limits stricter, never laxer. */
+ * count as one, which makes the limits stricter, never laxer. Without any limit declared everything is admitted and
+ * kk_hold_off does nothing: a stage that wants that alone asks for UINT32_MAX permits. Admissions at a rate are evenly
+ * spaced; of one above 100 a second those of 10 ms may come together. */
 static inline long kk_admit(struct kk_context *context, const char *key)
 {
 	return context->host->admit(context, key);
