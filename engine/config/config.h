@@ -38,7 +38,7 @@ struct kk_config_stage {
 	struct kk_config_number workers, queue, heap, timeout;
 	struct kk_config_text when;    /* which items it takes; NULL: all    */
 	struct kk_config_number order; /* 1: in the order of the source      */
-	bool keep_duplicates;          /* source: also a key that came before */
+	int keep_duplicates;           /* source: also a key that came before */
 	bool workers_auto;             /* `workers` is the number of usable CPUs; fewer will do if memory is short */
 	const struct kk_node *with;    /* NULL: no options given */
 	struct kk_place with_place;
@@ -54,8 +54,8 @@ enum kk_config_shared_kind { KK_CONFIG_VALUE, KK_CONFIG_ARRAY, KK_CONFIG_DICT };
 
 struct kk_config_shared {
 	struct kk_config_text name;
-	enum kk_config_shared_kind kind;
-	bool is_float;
+	int kind;     /* enum kk_config_shared_kind */
+	int is_float; /* 0: int64, 1: double        */
 	struct kk_config_number length, item_max;
 	double initial;
 };
@@ -72,7 +72,7 @@ struct kk_config {
 	struct kk_config_number memory, seed, groups, shutdown_timeout, attempts, max_failures;
 	double max_failures_share;
 	struct kk_config_text errors_file, dead_letter, manifest_file;
-	bool manifest_csv;
+	int manifest_csv;
 	struct kk_selection selection;
 	struct kk_config_stage source;
 	struct kk_config_stage *stages;
