@@ -63,7 +63,12 @@ static const struct {
     FIELD(kk_demand, heap, 16),
     FIELD(kk_demand, in_flight, 24),
     FIELD(kk_demand, needs, 28),
-    SIZE(kk_demand, 32),
+    FIELD(kk_demand, permits, 32),
+    FIELD(kk_demand, cached, 36),
+    FIELD(kk_demand, key_rate, 40),
+    FIELD(kk_demand, rate, 48),
+    FIELD(kk_demand, unique, 56),
+    SIZE(kk_demand, 64),
     FIELD(kk_stage, struct_size, 0),
     FIELD(kk_stage, abi_version, 4),
     FIELD(kk_stage, option_size, 8),
@@ -103,7 +108,12 @@ static const struct {
     FIELD(kk_host, dict_get, 128),
     FIELD(kk_host, dict_set, 136),
     FIELD(kk_host, allow_write, 144),
-    SIZE(kk_host, 152),
+    FIELD(kk_host, admit, 152),
+    FIELD(kk_host, leave, 160),
+    FIELD(kk_host, hold_off, 168),
+    FIELD(kk_host, remember, 176),
+    FIELD(kk_host, recall, 184),
+    SIZE(kk_host, 192),
 /* clang-format on */
 #undef FIELD
 #undef SIZE

@@ -3,11 +3,14 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <kakehi/cache.h>
+#include <kakehi/gate.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
 #include <time.h>
 
 struct stage_host_setting {
@@ -268,6 +271,130 @@ static int no_dict_set(struct kk_context *context, int object, const char *key, 
 	return -1;
 }
 
+/* ---- what the workers of a stage have in common */
+
+#define NS_PER_MS UINT64_C(1000000)
+
+enum { COMMONS_PLACES = 1024, COMMONS_WORKERS = 64, COMMONS_PERMITS = 1024 };
+
+struct stage_host_commons {
+	void *gate, *cache; /* NULL: not declared */
+	uint64_t gate_bytes, cache_bytes;
+	unsigned workers; /* roles given out */
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void *shared(uint64_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return must(memory == MAP_FAILED ? NULL : memory);
+}
+
+static void make_commons(struct stage_host *host)
+{
+	const struct kk_demand *demand = &host->demand;
+	struct kk_gate_shape shape = {COMMONS_PLACES, demand->permits, COMMONS_WORKERS, demand->key_rate, demand->rate};
+	struct stage_host_commons *commons = must(calloc(1, sizeof(*commons)));
+
+	if (shape.permits > COMMONS_PERMITS)
+		shape.permits = 0;
+	host->commons = commons;
+	if (demand->permits || demand->key_rate != 0 || demand->rate != 0) {
+		commons->gate_bytes = kk_gate_size(&shape);
+		commons->gate = shared(commons->gate_bytes);
+		if (kk_gate_init(commons->gate, commons->gate_bytes, &shape, NULL) != KK_OK)
+			abort();
+	}
+	if (demand->cached) {
+		commons->cache_bytes = kk_cache_size(demand->cached);
+		commons->cache = shared(commons->cache_bytes);
+		if (kk_cache_init(commons->cache, commons->cache_bytes, demand->cached, NULL) != KK_OK)
+			abort();
+	}
+}
+
+static void open_commons(struct stage_host *host)
+{
+	if (host->lender)
+		host->commons = host->lender->commons;
+	else
+		make_commons(host);
+	host->gate_role = ++host->commons->workers;
+	if (host->commons->gate)
+		host->gate = must(kk_gate_attach(host->commons->gate, host->commons->gate_bytes, NULL));
+	if (host->commons->cache)
+		host->cache = must(kk_cache_attach(host->commons->cache, host->commons->cache_bytes, NULL));
+}
+
+static void close_commons(struct stage_host *host)
+{
+	kk_gate_detach(host->gate);
+	kk_cache_detach(host->cache);
+	if (!host->commons || host->lender)
+		return;
+	if (host->commons->gate)
+		munmap(host->commons->gate, host->commons->gate_bytes);
+	if (host->commons->cache)
+		munmap(host->commons->cache, host->commons->cache_bytes);
+	free(host->commons);
+}
+
+static long host_admit(struct kk_context *context, const char *key)
+{
+	struct stage_host *host = host_of(context);
+	int64_t wait_ns = 0;
+
+	if (host->gate)
+		wait_ns = kk_gate_admit(host->gate, host->gate_role, key, strlen(key), now_ns());
+	if (wait_ns < 0)
+		abort();
+	return (long)(((uint64_t)wait_ns + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+/* Leaving what was not admitted is a mistake of the stage. */
+static void host_leave(struct kk_context *context, const char *key)
+{
+	struct stage_host *host = host_of(context);
+
+	if (host->gate && kk_gate_leave(host->gate, host->gate_role, key, strlen(key)) != KK_OK)
+		abort();
+}
+
+static void host_hold_off(struct kk_context *context, const char *key, uint64_t wait_ms)
+{
+	struct stage_host *host = host_of(context);
+
+	if (host->gate)
+		kk_gate_hold_off(host->gate, key, strlen(key), now_ns() + wait_ms * NS_PER_MS);
+}
+
+static int host_remember(struct kk_context *context, const char *key, const void *what, size_t size, uint64_t keep_ms)
+{
+	struct stage_host *host = host_of(context);
+	uint64_t now = now_ns();
+
+	return host->cache && kk_cache_store(host->cache, key, strlen(key), what, size, now,
+	                                     now + keep_ms * NS_PER_MS) == KK_OK
+	           ? 0
+	           : -1;
+}
+
+static long host_recall(struct kk_context *context, const char *key, void *to, size_t size)
+{
+	struct stage_host *host = host_of(context);
+	int64_t bytes = host->cache ? kk_cache_load(host->cache, key, strlen(key), to, size, now_ns()) : -1;
+
+	return bytes < 0 ? -1 : (long)bytes;
+}
+
 static const struct kk_host host_table = {
     .struct_size = sizeof(struct kk_host),
     .abi_version = KK_STAGE_ABI,
@@ -289,6 +416,11 @@ static const struct kk_host host_table = {
     .dict_get = no_dict_get,
     .dict_set = no_dict_set,
     .allow_write = allow_any_write,
+    .admit = host_admit,
+    .leave = host_leave,
+    .hold_off = host_hold_off,
+    .remember = host_remember,
+    .recall = host_recall,
 };
 
 /* ---- options */
@@ -458,6 +590,11 @@ int stage_host_plan(struct stage_host *host)
 	return 0;
 }
 
+void stage_host_share(struct stage_host *host, struct stage_host *lender)
+{
+	host->lender = lender;
+}
+
 int stage_host_start(struct stage_host *host)
 {
 	const struct kk_stage *stage = host->stage;
@@ -465,6 +602,7 @@ int stage_host_start(struct stage_host *host)
 	if (!host->options && stage_host_plan(host) != 0)
 		return -1;
 	host->opened = &host->context;
+	open_commons(host);
 	if ((stage->prepare && stage->prepare(&host->context) != 0) ||
 	    (stage->open && stage->open(&host->context) != 0)) {
 		snprintf(host->why, sizeof(host->why), "prepare or open: %.400s", host->last_log);
@@ -651,6 +789,7 @@ void stage_host_unload(struct stage_host *host)
 	}
 	for (size_t i = 0; i < host->owned_count; i++)
 		free(host->owned[i]);
+	close_commons(host);
 	free(host->owned);
 	free(host->options);
 	if (host->module)

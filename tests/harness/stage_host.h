@@ -62,6 +62,11 @@ struct stage_host {
 	size_t owned_count;
 	void *module;
 	uint64_t random, sequence;
+	struct stage_host_commons *commons; /* the gate and the cache                                      */
+	struct stage_host *lender;          /* whose they are, if not its own                              */
+	unsigned gate_role;
+	struct kk_gate *gate; /* NULL: nothing of it was declared                                          */
+	struct kk_cache *cache;
 };
 
 /* stage_host_load - loads a module. Never NULL; if it cannot be loaded, `stage` is NULL and `why` tells. */
@@ -73,6 +78,10 @@ void stage_host_set(struct stage_host *host, const char *name, const char *value
 
 /* stage_host_plan - fills the options struct from defaults and settings, checks ranges, calls `plan`. */
 int stage_host_plan(struct stage_host *host);
+
+/* stage_host_share - before stage_host_start: this host plays another worker of the stage that `lender` plays, which was
+ * started before and is unloaded after it: they have one gate and one cache. Both also hold across fork(). */
+void stage_host_share(struct stage_host *host, struct stage_host *lender);
 
 /* stage_host_start - stage_host_plan, unless it was called, then `prepare` and `open`. */
 int stage_host_start(struct stage_host *host);
