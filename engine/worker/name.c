@@ -75,16 +75,29 @@ static size_t make_component(const char *text, size_t length, char *to)
 
 /* ---- what the names stand for */
 
-void kk_name_id(const char *source, const char *key, char to[KK_NAME_ID_SIZE])
+void kk_name_hash(const char *source, const char *key, uint32_t occurrence, uint8_t to[KK_NAME_HASH_BYTES])
 {
 	XXH3_state_t state;
 	XXH128_canonical_t canonical;
+	char number[12];
 	XXH3_128bits_reset(&state);
 	XXH3_128bits_update(&state, source, strlen(source) + 1);
 	XXH3_128bits_update(&state, key, strlen(key));
+	if (occurrence > 1) {
+		number[0] = '\0';
+		int digits = snprintf(number + 1, sizeof(number) - 1, "%" PRIu32, occurrence);
+		XXH3_128bits_update(&state, number, (size_t)digits + 1);
+	}
 	XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(&state));
-	for (size_t i = 0; i < sizeof(canonical.digest); i++)
-		(void)snprintf(to + 2 * i, 3, "%02x", canonical.digest[i]);
+	memcpy(to, canonical.digest, KK_NAME_HASH_BYTES);
+}
+
+void kk_name_id(const char *source, const char *key, uint32_t occurrence, char to[KK_NAME_ID_SIZE])
+{
+	uint8_t hash[KK_NAME_HASH_BYTES];
+	kk_name_hash(source, key, occurrence, hash);
+	for (size_t i = 0; i < sizeof(hash); i++)
+		(void)snprintf(to + 2 * i, 3, "%02x", hash[i]);
 }
 
 /* A piece of a text. */
@@ -128,7 +141,7 @@ static struct piece key_piece(const struct kk_name_item *item, char *scratch)
 
 static struct piece id_piece(const struct kk_name_item *item, char *scratch)
 {
-	kk_name_id(item->source ? item->source : "", item->key ? item->key : "", scratch);
+	kk_name_id(item->source ? item->source : "", item->key ? item->key : "", item->occurrence, scratch);
 	return (struct piece){scratch, strlen(scratch)};
 }
 

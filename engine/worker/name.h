@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* engine/worker/name.h - reads a name pattern and the facts of an item, produces the name of its output.
  *
- *	{id}     XXH3-128 of the source's name, a NUL byte and the key, as 32 hex digits: the same in every run
+ *	{id}     XXH3-128 of the source's name, a NUL byte and the key, as 32 hex digits: the same in every run. Of a key
+ *	         that comes again (`duplicates: keep`) also of a NUL byte and its number, 2 for the second, in digits
  *	{key}    the key
  *	{name}   the last component of the key's path (of a URL: without query and fragment), without its suffix
  *	{ext}    that suffix, without the dot
@@ -21,11 +22,13 @@
 
 #define KK_NAME_COMPONENT_MAX 200
 #define KK_NAME_ID_SIZE       33 /* with the NUL */
+#define KK_NAME_HASH_BYTES    16
 
 /* What a name may be made of. Borrowed for the call. */
 struct kk_name_item {
 	const char *source;                                /* the source's name in the config */
 	const char *key;                                   /* NULL: as ""                     */
+	uint32_t occurrence;                               /* of the key; 0, 1: the first     */
 	uint64_t sequence;                                 /* number in the source, from 0    */
 	const char *(*field)(void *arg, const char *name); /* NULL: no such field; may be NULL itself */
 	void *arg;                                         /* for `field`                     */
@@ -39,7 +42,10 @@ int kk_name_check(const char *pattern, char *why, size_t why_size);
  * (`to` is "" then, if size > 0). */
 int kk_name_expand(const char *pattern, const struct kk_name_item *item, char *to, size_t size);
 
+/* kk_name_hash - the item's id: the bytes that {id} shows, most significant first. `occurrence`: 0, 1 for the first. */
+void kk_name_hash(const char *source, const char *key, uint32_t occurrence, uint8_t to[KK_NAME_HASH_BYTES]);
+
 /* kk_name_id - what {id} stands for. */
-void kk_name_id(const char *source, const char *key, char to[KK_NAME_ID_SIZE]);
+void kk_name_id(const char *source, const char *key, uint32_t occurrence, char to[KK_NAME_ID_SIZE]);
 
 #endif
