@@ -29,24 +29,14 @@ bool file_photos(struct origin *origin, const char *dir)
 	return origin->photo_count > 0;
 }
 
-static struct MHD_Response *from_file(int dir, const char *path)
+struct MHD_Response *file_photo(struct request *request, unsigned long n, unsigned share)
 {
-	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
-	struct MHD_Response *response = NULL;
-	struct stat stat;
+	const struct origin *origin = request->origin;
+	int fd = -1;
 
-	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode))
-		response = MHD_create_response_from_fd64((uint64_t)stat.st_size, fd);
-	if (!response)
-		close(fd);
-	return response;
-}
-
-struct MHD_Response *file_photo(const struct origin *origin, unsigned long n)
-{
-	return origin->photo_count ? from_file(AT_FDCWD, origin->photos[n % origin->photo_count]) : NULL;
+	if (origin->photo_count)
+		fd = open(origin->photos[n % origin->photo_count], O_RDONLY | O_CLOEXEC);
+	return fd >= 0 ? body_of_file(request, fd, share) : NULL;
 }
 
 /* `name` beneath `dir`, to be freed; NULL if there is no such directory or the name would leave it. */
@@ -59,28 +49,39 @@ static char *beneath(const char *dir, const char *name)
 	return path;
 }
 
-enum MHD_Result file_answer(struct request *request)
+static enum MHD_Result give_file(struct request *request, char *path)
 {
-	char *path = beneath(request->origin->root, request->url + strlen("/files/"));
-	struct MHD_Response *response = path ? from_file(AT_FDCWD, path) : NULL;
-	enum MHD_Result result;
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	struct MHD_Response *response = fd >= 0 ? body_of_file(request, fd, 100) : NULL;
 
 	free(path);
 	if (!response)
 		return answer_text(request, MHD_HTTP_NOT_FOUND, "text/plain", "no such file\n");
-	result = MHD_queue_response(request->connection, MHD_HTTP_OK, response);
-	MHD_destroy_response(response);
-	return result;
+	return answer_give(request, MHD_HTTP_OK, response, NULL, NULL);
+}
+
+enum MHD_Result file_answer(struct request *request)
+{
+	return give_file(request, beneath(request->origin->root, request->url + strlen("/files/")));
+}
+
+/* What a /put is about; "" if it may not be. */
+static const char *put_name(const struct request *request)
+{
+	const char *name = strncmp(request->url, "/put/", 5) == 0 ? request->url + 5 : "";
+
+	return strchr(name, '/') ? "" : name;
+}
+
+enum MHD_Result file_put_get(struct request *request)
+{
+	return give_file(request, beneath(request->origin->put, put_name(request)));
 }
 
 void file_put_begin(struct request *request)
 {
-	const char *name = strncmp(request->url, "/put/", 5) == 0 ? request->url + 5 : "";
-
 	request->upload_failed = true;
-	if (strchr(name, '/'))
-		return;
-	request->final_path = beneath(request->origin->put, name);
+	request->final_path = beneath(request->origin->put, put_name(request));
 	if (!request->final_path || asprintf(&request->upload_path, "%s/.put-XXXXXX", request->origin->put) < 0) {
 		request->upload_path = NULL;
 		return;
@@ -107,11 +108,14 @@ void file_put_more(struct request *request, const char *data, size_t size)
 
 enum MHD_Result file_put_end(struct request *request)
 {
+	const char *unless = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "If-None-Match");
 	bool existed;
 
 	if (request->upload_failed)
 		return answer_text(request, MHD_HTTP_FORBIDDEN, "text/plain", "cannot store that\n");
 	existed = access(request->final_path, F_OK) == 0;
+	if (existed && unless && strcmp(unless, "*") == 0)
+		return answer_text(request, MHD_HTTP_PRECONDITION_FAILED, "text/plain", "it is there\n");
 	if (rename(request->upload_path, request->final_path) < 0)
 		return answer_text(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "text/plain", "cannot rename\n");
 	free(request->upload_path);

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "certificate.h"
+#include "dns.h"
 #include "origin.h"
+#include "port.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
-#include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+static bool is_upload(const char *method)
+{
+	return strcmp(method, "PUT") == 0 || strcmp(method, "POST") == 0;
+}
 
 static enum MHD_Result begin(const struct origin *origin, struct MHD_Connection *connection, const char *url,
                              const char *method, void **state)
@@ -23,14 +29,14 @@ static enum MHD_Result begin(const struct origin *origin, struct MHD_Connection 
 	request->connection = connection;
 	request->url = url;
 	request->upload = -1;
-	request->host = strdup(host ? host : "");
-	if (!request->host) {
-		free(request);
-		return MHD_NO;
-	}
 	*state = request;
+	if (strncmp(url, "/-/", 3) == 0)
+		return MHD_YES;
+	request->host = strdup(host ? host : "");
+	if (!request->host)
+		return MHD_NO;
 	stats_begin(url, request->host);
-	if (strcmp(method, "PUT") == 0)
+	if (is_upload(method))
 		file_put_begin(request);
 	return MHD_YES;
 }
@@ -49,14 +55,18 @@ static enum MHD_Result answer_stats(struct request *request)
 
 static enum MHD_Result answer(struct request *request, const char *method)
 {
-	if (strcmp(method, "PUT") == 0)
+	if (is_upload(method) && request->host)
 		return file_put_end(request);
 	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
 		return answer_text(request, MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain", "method not allowed\n");
-	if (strcmp(request->url, "/stats") == 0)
+	if (strcmp(request->url, "/stats") == 0 || strcmp(request->url, "/-/stats") == 0)
 		return answer_stats(request);
+	if (strcmp(request->url, "/-/mix") == 0)
+		return mix_answer(request);
 	if (strncmp(request->url, "/files/", 7) == 0)
 		return file_answer(request);
+	if (strncmp(request->url, "/put/", 5) == 0)
+		return file_put_get(request);
 	return behaviour_answer(request);
 }
 
@@ -69,7 +79,8 @@ static enum MHD_Result handle(void *origin, struct MHD_Connection *connection, c
 	if (!request)
 		return begin(origin, connection, url, method, state);
 	if (*size > 0) {
-		file_put_more(request, data, *size);
+		if (request->host)
+			file_put_more(request, data, *size);
 		*size = 0;
 		return MHD_YES;
 	}
@@ -87,7 +98,7 @@ static void complete(void *origin, struct MHD_Connection *connection, void **sta
 	if (!request)
 		return;
 	file_put_drop(request);
-	stats_end(request->host);
+	answer_over(request);
 	free(request->host);
 	free(request);
 	*state = NULL;
@@ -153,33 +164,63 @@ static void wait_for_end_of_stdin(void)
 	} while (got > 0 || (got < 0 && errno == EINTR));
 }
 
+static void *answer_names(void *fd)
+{
+	dns_serve((int)(intptr_t)fd);
+	return NULL;
+}
+
+/* A thread per connection: answers that are slow on purpose may then simply wait. */
+#define FLAGS (MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL)
+#define COMMON                                                                                                         \
+	MHD_OPTION_NOTIFY_COMPLETED, complete, NULL, MHD_OPTION_NOTIFY_CONNECTION, connected, NULL,                    \
+	    MHD_OPTION_CONNECTION_LIMIT, 2000U, MHD_OPTION_END
+
+static struct MHD_Daemon *serve(struct origin *origin, int socket)
+{
+	return MHD_start_daemon(FLAGS, 0, NULL, NULL, handle, origin, MHD_OPTION_LISTEN_SOCKET, socket, COMMON);
+}
+
+static struct MHD_Daemon *serve_expired(struct origin *origin, int socket)
+{
+	struct MHD_Daemon *daemon;
+	struct certificate expired;
+
+	if (certificate_make(&expired) != 0)
+		return NULL;
+	daemon = MHD_start_daemon(FLAGS | MHD_USE_TLS, 0, NULL, NULL, handle, origin, MHD_OPTION_LISTEN_SOCKET, socket,
+	                          MHD_OPTION_HTTPS_MEM_KEY, expired.key, MHD_OPTION_HTTPS_MEM_CERT, expired.certificate,
+	                          COMMON);
+	certificate_free(&expired);
+	return daemon;
+}
+
 int main(int argc, char **argv)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	const union MHD_DaemonInfo *info;
-	struct MHD_Daemon *daemon;
+	struct MHD_Daemon *daemon = NULL, *expired = NULL;
 	struct origin origin = {0};
 	uint16_t port = 0;
-	int status = parse(argc, argv, &origin, &port);
+	int tcp, udp, tls, unused, status = parse(argc, argv, &origin, &port);
 
 	if (status != 0)
 		return status;
-	address.sin_port = htons(port);
-	/* A thread per connection: answers that are slow on purpose may then simply wait. */
-	daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL, 0,
-	                          NULL, NULL, handle, &origin, MHD_OPTION_SOCK_ADDR, &address,
-	                          MHD_OPTION_NOTIFY_COMPLETED, complete, NULL, MHD_OPTION_NOTIFY_CONNECTION, connected,
-	                          NULL, MHD_OPTION_CONNECTION_LIMIT, 2000U, MHD_OPTION_END);
-	info = daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT) : NULL;
-	if (!info) {
+	origin.port = port_bind(port, &tcp, &udp);
+	origin.expired_port = port_bind(0, &tls, &unused);
+	if (origin.port && origin.expired_port) {
+		daemon = serve(&origin, tcp);
+		expired = serve_expired(&origin, tls);
+	}
+	if (!daemon || !expired) {
 		fprintf(stderr, "kakehi-origin: cannot listen on 127.0.0.1:%u\n", port);
 		return 1;
 	}
-	printf("%u\n", info->port);
+	port_start(answer_names, (void *)(intptr_t)udp);
+	printf("%u\n", origin.port);
 	fflush(stdout);
 	wait_for_end_of_stdin();
-	origin_end_pauses();
+	answer_end_pauses();
 	MHD_stop_daemon(daemon);
+	MHD_stop_daemon(expired);
 	for (size_t i = 0; i < origin.photo_count; i++)
 		free(origin.photos[i]);
 	free(origin.photos);

@@ -109,6 +109,7 @@ static void test_put(void **state)
 	assert_string_equal(harness_read(harness_path("put/x.jpg"), NULL), "two");
 	assert_int_equal(harness_count_files(harness_path("put")), 1);
 	assert_int_equal(request("/put/a/b", "one").status, 403);
+	assert_string_equal(request("/put/x.jpg", NULL).body, "two");
 	assert_int_equal(request("/files/hello", "one").status, 403);
 }
 
@@ -161,11 +162,96 @@ static void test_stats(void **state)
 	assert_string_equal(harness_json(harness_json(harness_json(stats, "hosts"), host), "most"), "1");
 }
 
+static char *of_host(const char *member)
+{
+	char *host = harness_text("127.0.0.1:%u", harness_server_port(server));
+
+	return harness_json(harness_json(harness_json(request("/-/stats", NULL).body, "hosts"), host), member);
+}
+
+/* What comes while the server has asked to be left alone is noticed, and what asks for the count is not counted. */
+static void test_early(void **state)
+{
+	uint64_t begin;
+
+	(void)state;
+	assert_int_equal(request("/429?after=1", NULL).status, 429);
+	assert_string_equal(of_host("early"), "0");
+	for (begin = harness_now_ms(); harness_now_ms() - begin < 300;)
+		request("/photo/1", NULL);
+	assert_string_not_equal(of_host("early"), "0");
+	assert_true(strtoul(of_host("busiest"), NULL, 10) >= 2);
+	assert_string_equal(of_host("busiest"), of_host("requests"));
+	assert_string_equal(of_host("now"), "0");
+	assert_int_equal(request("/429/2?after=1&date=1&times=2", NULL).status, 429);
+	assert_int_equal(request("/429/2?after=1&date=1&times=2", NULL).status, 429);
+	assert_int_equal(request("/429/2?after=1&date=1&times=2", NULL).status, 200);
+}
+
+static void test_broken(void **state)
+{
+	struct reply reply;
+
+	(void)state;
+	assert_int_equal(request("/reset", NULL).curl, CURLE_GOT_NOTHING);
+	assert_int_equal(request("/silent", NULL).curl, CURLE_OPERATION_TIMEDOUT);
+	assert_int_equal(request("/silent?ms=10", NULL).curl, CURLE_GOT_NOTHING);
+	assert_string_equal(request("/cut/1", NULL).body, "pho");
+	reply = request("/png?size=1000&width=70000", NULL);
+	assert_int_equal(reply.size, 1000);
+	assert_memory_equal(reply.body + 12, "IHDR\0\1\x11\x70\0\0\x75\x30", 12);
+	reply = request("/bomb?size=10000000", NULL);
+	assert_in_range(reply.size, 1000, 20000);
+	assert_memory_equal(reply.body, "\x1f\x8b", 2);
+}
+
+/* A client that has gone does not count as one who is being served. */
+static bool nobody_there(void *what)
+{
+	(void)what;
+	return strcmp(of_host("now"), "0") == 0;
+}
+
+static void test_who_has_gone(void **state)
+{
+	(void)state;
+	request("/silent", NULL);
+	request("/drip?ms=100000", NULL);
+	assert_true(harness_wait_until(nobody_there, NULL, 5000));
+}
+
+static unsigned lines_with(const char *text, const char *end)
+{
+	unsigned count = 0;
+
+	while ((text = strstr(text, end))) {
+		text += strlen(end);
+		count++;
+	}
+	return count;
+}
+
+static void test_mix(void **state)
+{
+	char *mix = request("/-/mix", NULL).body;
+
+	(void)state;
+	assert_int_equal(harness_count_lines(mix), 10000);
+	assert_int_equal(lines_with(mix, "\tok\n"), 6926 + 60 + 60 + 40);
+	assert_int_equal(lines_with(mix, "\tdns-none\n"), 588);
+	assert_int_equal(lines_with(mix, "\thttp-4xx\n"), 940 + 555);
+	assert_int_equal(lines_with(mix, "//h49.mix.test:"), lines_with(mix, "//h48.mix.test:"));
+	mix = request("/-/mix?count=20000&hosts=3", NULL).body;
+	assert_int_equal(lines_with(mix, "\topted-out\n"), 32);
+	assert_null(strstr(mix, "//h3.mix.test"));
+}
+
 #define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 static const struct CMUnitTest tests[] = {
-    WITH_SERVER(test_files_and_photos), WITH_SERVER(test_put),   WITH_SERVER(test_answers),
-    WITH_SERVER(test_bodies),           WITH_SERVER(test_stats),
+    WITH_SERVER(test_files_and_photos), WITH_SERVER(test_put),          WITH_SERVER(test_answers),
+    WITH_SERVER(test_bodies),           WITH_SERVER(test_stats),        WITH_SERVER(test_early),
+    WITH_SERVER(test_broken),           WITH_SERVER(test_who_has_gone), WITH_SERVER(test_mix),
 };
 
 HARNESS_MAIN(tests)

@@ -2,9 +2,9 @@
 /* net-raw: an HTTP server for answers that no HTTP library would give, and a name server on the same port number.
  * Writes its port as a line on stdout when it is ready; ends when its stdin closes. */
 #include "dns.h"
+#include "port.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -253,24 +253,12 @@ static void *serve(void *argument)
 	return NULL;
 }
 
-static void start(void *(*run)(void *), intptr_t argument)
-{
-	pthread_attr_t attributes;
-	pthread_t thread;
-
-	if (pthread_attr_init(&attributes) != 0 ||
-	    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) != 0 ||
-	    pthread_create(&thread, &attributes, run, (void *)argument) != 0)
-		abort();
-	pthread_attr_destroy(&attributes);
-}
-
 static void *accept_all(void *argument)
 {
 	int fd;
 
 	while ((fd = accept((int)(intptr_t)argument, NULL, NULL)) >= 0)
-		start(serve, fd);
+		port_start(serve, (void *)(intptr_t)fd);
 	return NULL;
 }
 
@@ -280,39 +268,19 @@ static void *answer_names(void *argument)
 	return NULL;
 }
 
-/* Two sockets on one port number that the system chooses. */
-static bool bind_both(int tcp, int udp)
-{
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof(at);
-
-	if (bind(tcp, (struct sockaddr *)&at, size) != 0 || getsockname(tcp, (struct sockaddr *)&at, &size) != 0)
-		return false;
-	port = ntohs(at.sin_port);
-	return bind(udp, (struct sockaddr *)&at, size) == 0 && listen(tcp, 64) == 0;
-}
-
 int main(void)
 {
+	int tcp, udp;
 	char byte;
 
-	for (int tries = 0; tries < 20; tries++) {
-		int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
-		    udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-		if (tcp < 0 || udp < 0)
-			return 1;
-		if (bind_both(tcp, udp)) {
-			start(accept_all, tcp);
-			start(answer_names, udp);
-			printf("%u\n", port);
-			fflush(stdout);
-			while (read(STDIN_FILENO, &byte, 1) > 0)
-				continue;
-			return 0;
-		}
-		close(tcp);
-		close(udp);
-	}
-	return 1;
+	port = port_bind(0, &tcp, &udp);
+	if (port == 0)
+		return 1;
+	port_start(accept_all, (void *)(intptr_t)tcp);
+	port_start(answer_names, (void *)(intptr_t)udp);
+	printf("%u\n", port);
+	fflush(stdout);
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		continue;
+	return 0;
 }
