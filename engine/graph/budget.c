@@ -12,8 +12,6 @@
 #define MIN_BLOCKS       16
 #define MIN_GROUPS       256
 #define ENOUGH_GROUPS    512
-#define MAX_GROUPS       8192
-#define ENOUGH_GROUPS    512
 #define RECORDS_SHARE    16 /* of the ceiling, at most, for the source's records                            */
 
 static uint64_t round_up(uint64_t bytes)
@@ -57,7 +55,7 @@ static uint32_t wanted_groups(const struct kk_plan *plan, uint32_t fewest)
 		hands += (uint64_t)plan->stage[i].workers * plan->stage[i].in_flight;
 	}
 	uint64_t wanted = slots < MIN_GROUPS ? MIN_GROUPS : least(slots, ENOUGH_GROUPS);
-	uint32_t groups = power_of_two_from(wanted < 2 * hands ? least(2 * hands, MAX_GROUPS) : wanted);
+	uint32_t groups = power_of_two_from(wanted < 2 * hands ? least(2 * hands, KK_BUDGET_MAX_GROUPS) : wanted);
 	while (groups > fewest && (uint64_t)groups * plan->record_bytes * plan->lanes > plan->memory / RECORDS_SHARE)
 		groups /= 2;
 	return groups < fewest ? fewest : groups;

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #define KK_BUDGET_RECORDER_BYTES (UINT64_C(2) << 20)
+#define KK_BUDGET_MAX_GROUPS     8192 /* unless the config says how many */
 
 /* Bytes of shared memory that a plan takes: the functions of run/run.h. They never fall when a size in the plan
  * grows. */

@@ -3,6 +3,8 @@
 #include "config/quantity.h"
 #include "graph/budget.h"
 #include "graph/graph.h"
+#include "graph/ordering.h"
+#include "graph/when.h"
 #include "run/run.h"
 #include <kakehi/error.h>
 #include <stdlib.h>
@@ -15,6 +17,9 @@
 #define AUTO_SPARE      16 /* part of the ceiling that auto workers leave above the smallest budget */
 #define NOTES_BYTES     4096
 
+#define ORDERING_BYTES      (UINT64_C(128) << 10)
+#define ORDERING_ITEM_BYTES 16
+
 /* A plan being made: its fixed part, and the texts that will lie behind it. */
 struct build {
 	const struct kk_config *config;
@@ -24,6 +29,9 @@ struct build {
 	char *texts;
 	size_t used, room;
 	bool out_of_memory;
+	/* The condition of config->stages[i]: where it lies in the plan, and how many words it has; 0: none. */
+	uint32_t when[KK_PLAN_MAX_STAGES], when_words[KK_PLAN_MAX_STAGES];
+	struct kk_when_code code;
 };
 
 static const struct kk_budget_sizes sizes = {
@@ -59,6 +67,31 @@ static uint32_t add_text(struct build *build, const char *text)
 	return text && *text ? add_bytes(build, text, strlen(text) + 1) : 0;
 }
 
+/* ---- conditions */
+
+static uint32_t add_code_text(void *arg, const char *text)
+{
+	/* Also an empty text has a place: 0 would be none. */
+	return add_bytes(arg, text, strlen(text) + 1);
+}
+
+/* Also where the graph has mistakes: all are to be told at once. */
+static void put_conditions(struct build *build)
+{
+	const struct kk_config *config = build->config;
+
+	build->code.add_text = add_code_text;
+	build->code.arg = build;
+	for (size_t i = 0; i < config->stage_count && i < KK_PLAN_MAX_STAGES; i++) {
+		const struct kk_config_stage *stage = &config->stages[i];
+		if (!stage->when.text || kk_when_compile(stage, &build->code, build->diagnostics) != KK_OK)
+			continue;
+		build->when[i] =
+		    add_bytes(build, (const char *)build->code.word, build->code.count * sizeof(build->code.word[0]));
+		build->when_words[i] = build->code.count;
+	}
+}
+
 /* ---- stages */
 
 static uint64_t item_timeout(const struct build *build, const struct kk_config_stage *stage)
@@ -71,6 +104,14 @@ static uint64_t item_timeout(const struct build *build, const struct kk_config_s
 	if (stage->timeout.place.line)
 		return stage->timeout.value;
 	return stage->stage->process ? ITEM_TIMEOUT_MS : 0;
+}
+
+/* What a worker that keeps the order may have to remember: all items on all their lanes, and all source items. */
+static uint64_t ordering_heap(const struct build *build)
+{
+	uint64_t groups = build->config->groups.value ? build->config->groups.value : KK_BUDGET_MAX_GROUPS;
+
+	return ORDERING_BYTES + groups * (build->graph.lanes + 1) * ORDERING_ITEM_BYTES;
 }
 
 static void put_stage(struct build *build, size_t index)
@@ -93,13 +134,21 @@ static void put_stage(struct build *build, size_t index)
 	    .options = stage->options_bytes ? add_bytes(build, stage->options, stage->options_bytes) : 0,
 	    .options_bytes = (uint32_t)stage->options_bytes,
 	    .largest = demand->largest,
-	    .heap = stage->heap.place.line ? stage->heap.value : demand->heap,
+	    .heap = stage->stage == &kk_ordering_stage ? ordering_heap(build)
+	            : stage->heap.place.line           ? stage->heap.value
+	                                               : demand->heap,
 	    .item_timeout_ms = item_timeout(build, stage),
 	    .permits = demand->permits,
 	    .cached = demand->cached,
 	    .key_rate = demand->key_rate,
 	    .rate = demand->rate,
+	    .ordering = stage->stage == &kk_ordering_stage,
+	    .in_order = build->graph.in_order[index],
 	};
+	if (index > 0 && stage->stage != &kk_ordering_stage) {
+		build->plan.stage[index].when = build->when[stage - build->config->stages];
+		build->plan.stage[index].when_words = build->when_words[stage - build->config->stages];
+	}
 }
 
 static void put_stages(struct build *build)
@@ -340,6 +389,7 @@ struct kk_plan *kk_plan_build(const struct kk_config *config, const char *file, 
 	}
 	build->config = config;
 	build->diagnostics = diagnostics;
+	put_conditions(build);
 	int status = kk_graph_make(config, &build->graph, diagnostics);
 	if (status == KK_OK && !kk_diagnostics_count(diagnostics)) {
 		put_numbers(build, file);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "graph/graph.h"
 #include "config/nearest.h"
+#include "graph/ordering.h"
 #include <kakehi/error.h>
 #include <string.h>
 
@@ -212,26 +213,38 @@ static int add_edge(struct kk_graph *graph, struct lanes *lanes, size_t from, un
 	return KK_OK;
 }
 
-static int lay_lanes(const struct links *links, struct kk_graph *graph)
+static int lay_lanes(struct kk_graph *graph, struct kk_diagnostics *diagnostics)
 {
 	struct lanes lanes = {.entering = {1}, .count = 1};
 	int status = KK_OK;
 
-	for (size_t i = 0; i < links->count && status == KK_OK; i++) {
+	for (size_t i = 0; i < graph->stage_count && status == KK_OK; i++) {
 		for (unsigned lane = 0; lane < KK_PLAN_MAX_LANES; lane++) {
 			bool first = true;
 			if (!(lanes.entering[i] & UINT32_C(1) << lane))
 				continue;
-			for (size_t j = i + 1; j < links->count && status == KK_OK; j++) {
-				if (!(links->inputs[links->order[j]] & UINT64_C(1) << links->order[i]))
+			for (size_t j = i + 1; j < graph->stage_count && status == KK_OK; j++) {
+				if (!(graph->inputs[j] & UINT64_C(1) << i))
 					continue;
-				status = add_edge(graph, &lanes, i, lane, j, first, links->diagnostics);
+				status = add_edge(graph, &lanes, i, lane, j, first, diagnostics);
 				first = false;
 			}
 		}
 	}
 	graph->lanes = lanes.count;
 	return status;
+}
+
+/* The stages and their inputs by their place in the order. */
+static void put_sorted(const struct links *links, struct kk_graph *graph)
+{
+	for (size_t i = 0; i < links->count; i++) {
+		graph->stage[i] = at(links, links->order[i]);
+		for (size_t j = 0; j < i; j++)
+			if (links->inputs[links->order[i]] & UINT64_C(1) << links->order[j])
+				graph->inputs[i] |= UINT64_C(1) << j;
+	}
+	graph->stage_count = links->count;
 }
 
 int kk_graph_make(const struct kk_config *config, struct kk_graph *graph, struct kk_diagnostics *diagnostics)
@@ -256,8 +269,7 @@ int kk_graph_make(const struct kk_config *config, struct kk_graph *graph, struct
 	sort_stages(&links);
 	if (kk_diagnostics_count(diagnostics) != before)
 		return KK_ERR_INVALID;
-	for (size_t i = 0; i < links.count; i++)
-		graph->stage[i] = at(&links, links.order[i]);
-	graph->stage_count = links.count;
-	return lay_lanes(&links, graph);
+	put_sorted(&links, graph);
+	int status = kk_ordering_insert(graph, diagnostics);
+	return status == KK_OK ? lay_lanes(graph, diagnostics) : status;
 }

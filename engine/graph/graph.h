@@ -12,9 +12,15 @@
 #include "graph/plan.h"
 
 struct kk_graph {
-	/* The stages in an order in which each stands behind all it reads from; [0] is the source. */
+	/* The stages in an order in which each stands behind all it reads from; [0] is the source. Some are not of the
+	 * config: see ordering.h. */
 	const struct kk_config_stage *stage[KK_PLAN_MAX_STAGES];
+	uint64_t inputs[KK_PLAN_MAX_STAGES]; /* bit j: reads from stage[j]                                        */
+	bool in_order[KK_PLAN_MAX_STAGES];   /* a stage behind it hands on in order what may be its own payloads */
 	size_t stage_count;
+	struct kk_config_stage ordering[KK_PLAN_MAX_STAGES]; /* what some of the above point to */
+	char ordering_name[KK_PLAN_MAX_STAGES][80];
+	size_t ordering_count;
 	struct kk_plan_edge edge[KK_PLAN_MAX_EDGES]; /* stages by their index above, sorted by stage and lane */
 	size_t edge_count;
 	unsigned lanes;

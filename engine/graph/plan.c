@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "graph/plan.h"
+#include "graph/condition.h"
 #include <kakehi/stage.h>
 #include <stdbool.h>
 #include <string.h>
@@ -57,6 +58,11 @@ static bool stage_ok(const struct kk_plan *plan, const struct kk_plan_stage *sta
 	if (source != (stage->kind == KK_SOURCE) || stage->kind < KK_SOURCE || stage->kind > KK_SINK)
 		return false;
 	if (source ? stage->ring_slots != 0 : !power_of_two(stage->ring_slots) || stage->ring_slots > MAX_RING_SLOTS)
+		return false;
+	if (stage->when_words ? source || !kk_condition_check(plan, stage->when, stage->when_words) : stage->when != 0)
+		return false;
+	if (stage->ordering > 1 || stage->in_order > 1 ||
+	    (stage->ordering && (source || stage->workers != 1 || stage->asynchronous || stage->largest)))
 		return false;
 	if (!stage->workers || !stage->in_flight || stage->asynchronous > 1)
 		return false;

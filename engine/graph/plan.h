@@ -55,6 +55,10 @@ struct kk_plan_stage {
 	uint32_t cached;          /* things its workers remember; 0: none                            */
 	double key_rate;          /* admissions a second at one key; 0: any                          */
 	double rate;              /* in all; 0: any                                                  */
+	uint32_t when;            /* offset of the condition under which it takes an item; 0: always */
+	uint32_t when_words;      /* of 32 bits: see condition.h                                     */
+	uint32_t ordering;        /* 1: no stage of the config; hands on in the order of the source  */
+	uint32_t in_order;        /* 1: what it makes may wait for its turn at one that does         */
 };
 
 /* An item on `lane` that `stage` has passed goes to stage `to`, there on lane `to_lane`. Where a stage feeds several
