@@ -8,7 +8,7 @@
 
 #define MAX_HEAP      (UINT64_C(1) << 40)
 #define MAX_IN_FLIGHT 65536
-#define ALL_NEEDS     ((uint32_t)(KK_NEED_NETWORK | KK_NEED_READ | KK_NEED_WRITE | KK_NEED_EXEC))
+#define ALL_NEEDS     ((uint32_t)(KK_NEED_NETWORK | KK_NEED_READ | KK_NEED_WRITE | KK_NEED_EXEC | KK_NEED_KEEP))
 
 /* One stage being resolved: the pairs of its `with:`, and where each of them stands. */
 struct resolving {

@@ -58,20 +58,19 @@ enum current_kind {
 	CURRENT_MANY,        /* in the stage for all that are pending          */
 };
 
-/* An item header: an entry of the table. One cache line that every hop touches, and what only failures need.
- *   own                       see kakehi/ring.h
- *   everything else           the holder; read by the next holder (ordered by the ring), by the heir
+/* An item header: an entry of the table. One cache line that every hop touches, and what only failures need. Written by
+ * the holder; read by the next holder (ordered by the ring) and by the heir. Its own word: see kakehi/ring.h.
  */
 struct item_head {
-	_Alignas(64) uint64_t own;
-	uint64_t trials;            /* charged:8 | present:8 | (unused):16 | life+1 of the last counted death:32 */
-	struct kk_block_ref pay[2]; /* own.side says which one counts */
-	uint8_t pay_stage[2];       /* whose arena it lies in         */
+	_Alignas(64) uint64_t trials; /* charged:8 | present:8 | (unused):16 | life+1 of the last counted death:32 */
+	struct kk_block_ref pay[2];   /* its own.side says which one counts */
+	uint8_t pay_stage[2];         /* whose arena it lies in         */
 	uint8_t lane;
 	uint8_t verdict;  /* what was decided: enum kk_verdict        */
 	uint8_t replaced; /* decided: the other pay counts from now on */
 	uint8_t fail_class, fail_stage;
-	uint8_t kept;                /* failed: 1 + the pay that the recorder keeps and lets go of; 0: none */
+	uint8_t kept;                /* failed: HEAD_KEPT + the pay that is still held for the dead letters, by the
+	                              * recorder HEAD_WRITTEN + the same when it is written down; 0: none was held */
 	uint64_t sequence;           /* of the source item: names this life of the group */
 	_Alignas(64) uint64_t noted; /* recorder: the own word under which it was written down */
 	uint64_t noted_at;           /* and as which entry of the journal                       */
@@ -81,6 +80,7 @@ struct item_head {
 };
 _Static_assert(sizeof(struct item_head) == 192, "two cache lines for failures, one for everybody");
 
+enum { HEAD_KEPT = 1, HEAD_WRITTEN = 3 };
 enum { ITEM_HEAD_HOP = 64 }; /* bytes of a header that every hop touches */
 
 /* What is noted of an item on one lane for the manifest: one for each header, and only if the plan has a manifest.
@@ -118,12 +118,13 @@ struct source_record {
 	char bytes[];
 };
 
-/* The source's cursor: `next` is the commit of an item; position[next & 1] belongs to it. `ended` stands here, where no
- * other stage can claim it. Source only. */
+/* The source's cursor: `next` is the commit of an item; position[next & 1] and read[next & 1] belong to it. `ended`
+ * stands here, where no other stage can claim it. Source only. */
 struct source_cursor {
 	_Alignas(64) uint64_t next; /* sequence of the next item to begin */
 	struct kk_position position[2];
-	uint64_t ended; /* the source has said KK_END */
+	uint64_t read[2]; /* items the source had read, also those that are none of this run */
+	uint64_t ended;   /* the source has said KK_END */
 };
 
 /* The recorder's journal: `entries` is the commit; state[entries & 1] belongs to it. Recorder only. */
@@ -164,6 +165,8 @@ struct kk_run {
 	struct kk_shm *arena_shm[KK_PLAN_MAX_STAGES];
 	struct kk_shm *counters_shm[KK_PLAN_MAX_ROLES + 1];
 	int bell[KK_PLAN_MAX_STAGES];
+	int seen;               /* the creator's: the ids of the source's keys, or -1  */
+	int keep[KK_KEEP_KINDS]; /* the creator's: what the source keeps, or -1        */
 
 	/* Mappings. */
 	unsigned char *control;

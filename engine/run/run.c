@@ -2,6 +2,7 @@
 /* Making, mapping and undoing the segments of a run. */
 #include "run/layout.h"
 #include "run/commons.h"
+#include "run/scratch.h"
 #include "run/shared.h"
 #include <fcntl.h>
 #include <stdlib.h>
@@ -24,6 +25,9 @@ static struct kk_run *new_run(const struct kk_plan *plan, unsigned role, struct 
 	kk_run_layout(plan, &run->layout);
 	for (unsigned s = 0; s < KK_PLAN_MAX_STAGES; s++)
 		run->bell[s] = -1;
+	run->seen = -1;
+	for (unsigned i = 0; i < KK_KEEP_KINDS; i++)
+		run->keep[i] = -1;
 	return run;
 }
 
@@ -177,6 +181,26 @@ static int make_bells(struct kk_run *run, struct kk_error *error)
 	return KK_OK;
 }
 
+/* What the processes that play the source hand to their heirs, beside the cursor. */
+static int make_files(struct kk_run *run, struct kk_error *error)
+{
+	const struct kk_plan *plan = run->plan;
+	if (plan->duplicates != KK_DUPLICATES_NONE) {
+		run->seen = kk_scratch_open(error);
+		if (run->seen < 0)
+			return kk_error_wrap(error, "for the keys that came");
+	}
+	if (!(plan->stage[0].needs & KK_NEED_KEEP))
+		return KK_OK;
+	run->keep[KK_KEEP_FILE] = kk_scratch_open(error);
+	if (run->keep[KK_KEEP_FILE] < 0)
+		return kk_error_wrap(error, "for what the source reads");
+	if (pipe2(&run->keep[KK_KEEP_PIPE_READ], O_CLOEXEC) < 0)
+		return kk_error_set(error, KK_ERR_SYSTEM, "pipe");
+	return KK_OK;
+}
+_Static_assert((int)KK_KEEP_PIPE_WRITE == (int)KK_KEEP_PIPE_READ + 1, "as pipe(2) returns them");
+
 static int init_rings(struct kk_run *run)
 {
 	const struct run_layout *l = &run->layout;
@@ -209,6 +233,8 @@ static int build(struct kk_run *run, struct kk_error *error)
 		status = make_segments(run, error);
 	if (status == KK_OK)
 		status = make_bells(run, error);
+	if (status == KK_OK)
+		status = make_files(run, error);
 	if (status == KK_OK)
 		status = run_commons_init(run, error);
 	if (status != KK_OK)
@@ -312,11 +338,15 @@ void kk_run_fds(const struct kk_run *run, unsigned role, struct kk_run_fds *fds)
 	unsigned own = kk_plan_stage_of(plan, role);
 	fds->control = kk_shm_fd(run->control_shm, true);
 	fds->counters = kk_shm_fd(run->counters_shm[role], true);
+	fds->seen = own == 0 ? run->seen : -1;
+	for (unsigned i = 0; i < KK_KEEP_KINDS; i++)
+		fds->keep[i] = own == 0 ? run->keep[i] : -1;
 	fds->recorder_state = own == plan->stage_count ? kk_shm_fd(run->recorder_shm, true) : -1;
 	fds->arena_write = own < plan->stage_count && run->arena_shm[own] ? kk_shm_fd(run->arena_shm[own], true) : -1;
 	for (unsigned s = 0; s < KK_PLAN_MAX_STAGES; s++) {
 		bool wanted = s < plan->stage_count && run->arena_shm[s] && s != own &&
-		              (s == 0 || (run->layout.log[s] && own < plan->stage_count && feeds(plan, s, own)));
+		              (s == 0 || (run->layout.log[s] &&
+		                          (own < plan->stage_count ? feeds(plan, s, own) : plan->dead_letter != 0)));
 		fds->arena_read[s] = wanted ? kk_shm_fd(run->arena_shm[s], false) : -1;
 		fds->bell[s] = run->bell[s];
 	}
@@ -346,6 +376,11 @@ void kk_run_free(struct kk_run *run)
 		if (run->bell[s] >= 0 && run->role == 0)
 			close(run->bell[s]);
 	}
+	if (run->seen >= 0)
+		close(run->seen);
+	for (unsigned i = 0; i < KK_KEEP_KINDS; i++)
+		if (run->keep[i] >= 0)
+			close(run->keep[i]);
 	kk_table_detach(run->table);
 	for (unsigned role = 1; role <= plan->role_count; role++) {
 		kk_shm_unmap(run->counters[role], sizeof(struct kk_counters));

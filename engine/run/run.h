@@ -30,6 +30,8 @@ struct kk_run_fds {
 	int arena_read[KK_PLAN_MAX_STAGES]; /* every stage's arena, read-only                        */
 	int bell[KK_PLAN_MAX_STAGES];       /* eventfd of each asynchronous stage, else -1           */
 	int recorder_state;                 /* recorder only: its own segment, read-write            */
+	int seen;                           /* source only: the ids of keys that came, read-write    */
+	int keep[KK_KEEP_KINDS];            /* source only: what it keeps for its heirs              */
 };
 
 /* kk_run_create - the supervisor: makes and initialises every segment of a checked plan. The plan must outlive the

@@ -56,6 +56,9 @@ static void give_all(struct kk_start *start, const struct kk_start_request *requ
 	message->counters = give(start, fds.counters, &next);
 	message->arena_write = give(start, fds.arena_write, &next);
 	message->recorder_state = give(start, fds.recorder_state, &next);
+	message->seen = give(start, fds.seen, &next);
+	for (unsigned i = 0; i < KK_KEEP_KINDS; i++)
+		message->keep[i] = give(start, fds.keep[i], &next);
 	for (unsigned s = 0; s < KK_PLAN_MAX_STAGES; s++) {
 		message->arena_read[s] = give(start, fds.arena_read[s], &next);
 		message->bell[s] = give(start, fds.bell[s], &next);

@@ -19,7 +19,7 @@ enum kk_start_fd { KK_START_MESSAGE = 3, KK_START_LIFELINE, KK_START_LOG, KK_STA
 
 struct kk_start {
 	int message; /* at its beginning */
-	struct kk_process_fd fds[8 + 2 * KK_PLAN_MAX_STAGES];
+	struct kk_process_fd fds[8 + 1 + KK_KEEP_KINDS + 2 * KK_PLAN_MAX_STAGES];
 	size_t fd_count;
 };
 

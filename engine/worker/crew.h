@@ -5,6 +5,8 @@
  *   inherit.c  what the predecessor had in hand -> completed, or to be done again
  *   hand.c     a handle -> an item the stage can look at, its new payload, its verdict
  *   deliver.c  a verdict -> decision -> the next rings
+ *   note.c     what happened to an item -> what the recorder writes down of it
+ *   clock.c    the time that calls and items took -> the worker's page
  *   host.c     the stage's wishes -> hand
  *   source.c, line.c, flight.c, recorder.c   the four ways of working: making items, one at a time, many in flight,
  *              writing down failures
@@ -13,6 +15,7 @@
 #define ENGINE_WORKER_CREW_H
 
 #include "run/layout.h"
+#include "worker/choose.h"
 #include "worker/worker.h"
 #include <kakehi/stage.h>
 #include <stdbool.h>
@@ -44,10 +47,11 @@ struct hand {
 	uint64_t reserved_bytes;
 	bool committed;
 	uint64_t committed_bytes;
+	uint64_t began_ns; /* of the stage's work on it, as far as somebody wants to know */
 	enum kk_fail_class fail_class;
 	uint32_t field_bytes; /* in `fields`: name\0value\0 ... set by this stage */
 	char fields[KK_FIELD_ROOM];
-	char text[112]; /* why it failed */
+	char text[sizeof(((struct item_head *)0)->text)]; /* why it failed */
 };
 
 /* Handles that wait for something, in order. */
@@ -81,6 +85,8 @@ struct worker {
 	bool may_wait;               /* reserve may sleep: not in submit and poll                  */
 	bool wants_room;             /* a reservation was refused since the stage was last asked   */
 	bool corrupt;                /* shared memory was found unsound: leave with KK_WORKER_CORRUPT */
+	struct chooser *chooser;     /* source: which items are of this run                      */
+	uint64_t read;               /* source: items it has read, also those that are none of this run */
 	char *writes[KK_WRITES_MAX]; /* directories the stage may write beneath                  */
 	size_t write_count;
 	int statm;        /* /proc/self/statm, opened before the sandbox closes         */
@@ -96,6 +102,8 @@ void *hand_grow(struct hand *hand, uint64_t bytes);
 int hand_commit(struct hand *hand, uint64_t bytes);
 int hand_set_field(struct hand *hand, const char *name, const char *value);
 const char *hand_field(const struct hand *hand, const char *name);
+/* hand_inherited_fields - the hand->inherited bytes of fields that the payload came with. */
+const char *hand_inherited_fields(const struct hand *hand);
 enum kk_verdict hand_fail(struct hand *hand, enum kk_fail_class why, const char *text);
 /* hand_settle - the stage's verdict becomes a decision: writes it into the header, new payload and all. What is left
  * to do is deliver(). false: try again later (no room for a payload's fields while others are in flight). */
@@ -108,11 +116,25 @@ void hand_cancel(struct hand *hand);
 bool deliver(struct worker *worker, uint32_t handle, bool wait);
 /* head_is_sound - a copy of a header: are its lane and its payloads' stages such as there are? */
 bool head_is_sound(const struct worker *worker, const struct item_head *head);
+/* deliver_end - the ring through which the recorder sends an item home whose last lane had this verdict. */
+unsigned deliver_end(const struct kk_run *run, uint32_t handle, unsigned verdict);
+/* deliver_settle - the recorder: a lane that failed and came to it by itself has ended. false: others have not. */
+bool deliver_settle(struct worker *worker, uint32_t handle, const struct item_head *head);
 /* deliver_announce - tells those who wait for what was put since the last call. */
 void deliver_announce(struct worker *worker);
 void deliver_routes(struct worker *worker);
 /* deliver_put - into a ring that may be full. */
 bool deliver_put(struct worker *worker, unsigned ring, uint32_t handle, unsigned side, bool wait);
+
+/* note.c */
+/* note_failure - completes the header of an item that failed here: signal or 0, and deliveries. */
+void note_failure(struct worker *worker, struct item_head *head, unsigned side, int signal, unsigned attempts);
+/* Only in a run with notes. note_begun - the source begins an item under this header. note_taken - it came to this
+ * stage; note_settled - the stage has done with it. note_branch - another lane begins where this one is. */
+void note_begun(struct hand *hand);
+void note_taken(struct hand *hand);
+void note_settled(struct hand *hand, enum kk_verdict verdict);
+void note_branch(const struct kk_run *run, uint32_t from, uint32_t to);
 
 /* inherit.c */
 int inherit(struct worker *worker);

@@ -112,7 +112,7 @@ static const struct denial denials[] = {
     /* A segment that cannot be resized or reopened for writing stays what it is for all others. */
     {SCMP_SYS(truncate), PERM, KK_NEED_WRITE},
     {SCMP_SYS(ftruncate), PERM, KK_NEED_WRITE},
-    {SCMP_SYS(fallocate), PERM, KK_NEED_WRITE},
+    {SCMP_SYS(fallocate), PERM, KK_NEED_WRITE | KK_NEED_KEEP},
     {SCMP_SYS(chmod), PERM, KK_NEED_WRITE},
     {SCMP_SYS(fchmod), PERM, KK_NEED_WRITE},
     {SCMP_SYS(fchmodat), PERM, KK_NEED_WRITE},

@@ -56,7 +56,7 @@ static int host_set_key(struct kk_item *item, const char *key, size_t length)
 	record->bytes[length] = 0;
 	record->key_bytes = (uint32_t)length + 1;
 	item->key = record->bytes;
-	return 0;
+	return chooser_wants(hand->worker->chooser, item->key) ? 0 : 1;
 }
 
 static int set_record_field(struct hand *hand, const char *name, const char *value)
@@ -199,6 +199,11 @@ static int host_dict_set(struct kk_context *context, int object, const char *key
 	return run_dict_set(worker_of(context)->run, object, key, value);
 }
 
+static int host_keep(struct kk_context *context, enum kk_keep what)
+{
+	return what < KK_KEEP_KINDS ? worker_of(context)->start.keep[what] : -1;
+}
+
 static int host_allow_write(struct kk_context *context, const char *directory)
 {
 	struct worker *worker = worker_of(context);
@@ -257,6 +262,7 @@ const struct kk_host worker_host = {
     .dict_get = host_dict_get,
     .dict_set = host_dict_set,
     .allow_write = host_allow_write,
+    .keep = host_keep,
     .admit = host_admit,
     .leave = host_leave,
     .hold_off = host_hold_off,

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The source's way of working: take a free header, let the stage fill it, commit it by moving the cursor, send it on.
  *
+ * What this run does not want - another shard's, not the one that --only names - is no item: its header serves the next
+ * one. A key that came before is an item that is skipped.
+ *
  * The cursor is the commit. An item whose number the cursor has not passed does not exist: an heir forgets it and the
  * stage makes it again, from the position that belongs to the cursor. The record carries the own word of the claim it
  * was written under, so that a stale record is never taken for a committed one.
  */
 #include "worker/crew.h"
+#include <errno.h>
+#include <string.h>
 
 struct batch {
 	uint32_t handle[KK_BATCH_MAX];
@@ -80,8 +85,11 @@ static void begin(struct worker *worker, struct hand *hand, uint32_t handle, uin
 	record->key_bytes = 0;
 	record->field_bytes = 0;
 	record->bytes[0] = 0;
+	record->occurrence = 0;
 	hand_clear(hand, worker, handle);
 	hand->item = (struct kk_item){.context = &worker->context, .sequence = sequence};
+	if (run->layout.note_stride)
+		note_begun(hand);
 }
 
 /* The payload a source made is the item's first one: side 0, nothing replaced. */
@@ -117,7 +125,9 @@ static bool commit(struct worker *worker, struct hand *hand, enum kk_verdict ver
 	record->own = kk_table_own_word(run->table, hand->handle);
 	uint64_t next = hand->item.sequence + 1;
 	run->cursor->position[next & 1] = hand->item.position;
+	run->cursor->read[next & 1] = worker->read;
 	kk_word_store(&run->cursor->next, next);
+	worker->context.position = hand->item.position;
 	return deliver(worker, hand->handle, true);
 }
 
@@ -131,45 +141,95 @@ static void give_back(struct worker *worker, struct batch *batch)
 	deliver_announce(worker);
 }
 
-static enum kk_verdict make_one(struct worker *worker, uint32_t handle)
+/* What has become of a header. */
+enum made {
+	MADE_ITEM,
+	MADE_NOTHING, /* it serves the next item       */
+	MADE_END,     /* there are no more items       */
+	MADE_BROKEN,  /* the disk: said in the log     */
+};
+
+/* Is what the stage has read an item of this run? */
+static enum made judge(struct worker *worker, struct hand *hand, enum kk_verdict *verdict)
+{
+	struct source_record *record = run_record(worker->run, hand->handle);
+	const char *key = hand->item.key ? hand->item.key : "";
+	bool whole = *verdict == KK_PASS && hand->item.key;
+	switch (chooser_choose(worker->chooser, key, whole, worker->read, &record->occurrence)) {
+	case CHOICE_TAKE:
+		return MADE_ITEM;
+	case CHOICE_LEAVE:
+		return MADE_NOTHING;
+	case CHOICE_DUPLICATE:
+		hand_cancel(hand);
+		*verdict = KK_SKIP;
+		return MADE_ITEM;
+	case CHOICE_BROKEN:
+		break;
+	}
+	worker_log(worker, KK_LOG_ERROR, "cannot use the file of keys that came: %s", strerror(errno));
+	return MADE_BROKEN;
+}
+
+static enum made make_one(struct worker *worker, uint32_t handle)
 {
 	struct hand *hand = &worker->hand;
 	begin(worker, hand, handle, kk_word_load(&worker->run->cursor->next));
 	deliver_announce(worker); /* the stage may wait for its input as long as it likes */
 	worker_next_call(worker);
 	enum kk_verdict verdict = worker->module->next(&worker->context, &hand->item);
-	if (verdict == KK_END)
+	enum made made = verdict == KK_END     ? MADE_END
+	                 : verdict == KK_LATER ? MADE_NOTHING
+	                                       : judge(worker, hand, &verdict);
+	if (verdict != KK_END && verdict != KK_LATER)
+		worker->read++;
+	if (made != MADE_ITEM)
 		hand_cancel(hand);
 	else if (!commit(worker, hand, verdict))
 		worker->corrupt = true;
-	return verdict;
+	return made;
 }
 
-/* Works through one batch. false: the source has ended. */
-static bool make_batch(struct worker *worker, struct batch *batch)
+static bool satisfied(const struct worker *worker)
 {
-	bool more = true;
+	return chooser_satisfied(worker->chooser, kk_word_load(&worker->run->cursor->next));
+}
+
+/* Works through one batch, or until something else than an item is made. */
+static enum made make_batch(struct worker *worker, struct batch *batch)
+{
+	enum made made = MADE_ITEM;
 	worker_call_begins(worker);
-	while (more && batch->next < batch->count && !worker->corrupt && !stopped(worker)) {
-		more = make_one(worker, batch->handle[batch->next]) != KK_END;
-		batch->next += more;
+	while (made < MADE_END && batch->next < batch->count && !worker->corrupt && !stopped(worker)) {
+		made = satisfied(worker) ? MADE_END : make_one(worker, batch->handle[batch->next]);
+		batch->next += made == MADE_ITEM;
 	}
 	worker_call_ends(worker);
-	return more;
+	return made;
+}
+
+static void end(struct worker *worker)
+{
+	const char *only = kk_plan_text(worker->plan, worker->plan->only);
+	if (*only && kk_word_load(&worker->run->cursor->next) == 0)
+		worker_log(worker, KK_LOG_WARNING, "no item has the key or id "%s"", only);
+	kk_word_store(&worker->run->cursor->ended, 1);
 }
 
 int work_source(struct worker *worker)
 {
 	struct batch batch = {.count = 0};
+	enum made made = MADE_ITEM;
 	worker->may_wait = true;
 	while (refill(worker, &batch)) {
-		if (!make_batch(worker, &batch)) {
-			kk_word_store(&worker->run->cursor->ended, 1);
+		made = make_batch(worker, &batch);
+		if (made == MADE_END)
+			end(worker);
+		if (made >= MADE_END)
 			break;
-		}
 		if (batch.next < batch.count)
 			break; /* stopped in the middle */
 	}
 	give_back(worker, &batch);
-	return worker->corrupt ? KK_WORKER_CORRUPT : KK_WORKER_DRAINED;
+	return worker->corrupt ? KK_WORKER_CORRUPT : made == MADE_BROKEN ? KK_WORKER_DISK_FULL : KK_WORKER_DRAINED;
 }

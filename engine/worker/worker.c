@@ -126,7 +126,10 @@ static int attach(struct worker *worker)
 	    .counters = start->counters,
 	    .arena_write = start->arena_write,
 	    .recorder_state = start->recorder_state,
+	    .seen = start->seen,
 	};
+	for (unsigned i = 0; i < KK_KEEP_KINDS; i++)
+		fds.keep[i] = start->keep[i];
 	for (unsigned s = 0; s < KK_PLAN_MAX_STAGES; s++) {
 		fds.arena_read[s] = start->arena_read[s];
 		fds.bell[s] = start->bell[s];
@@ -177,6 +180,7 @@ static void fill_context(struct worker *worker)
 	if (worker->stage == 0) {
 		uint64_t next = kk_word_load(&worker->run->cursor->next);
 		worker->context.position = worker->run->cursor->position[next & 1];
+		worker->read = worker->run->cursor->read[next & 1];
 	}
 }
 
@@ -239,11 +243,22 @@ static int close_sandbox(struct worker *worker, unsigned needs)
 	return status < 0 ? -1 : 0;
 }
 
+static int open_chooser(struct worker *worker)
+{
+	bool begun = kk_word_load(&worker->run->cursor->next) > 0;
+	worker->chooser = chooser_open(worker->plan, worker->start.seen, begun);
+	if (!worker->chooser)
+		worker_log(worker, KK_LOG_ERROR, "cannot use the file of keys that came: %s", strerror(errno));
+	return worker->chooser ? 0 : -1;
+}
+
 static int open_stage(struct worker *worker)
 {
 	const struct kk_stage *module = worker->module;
 	worker->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	fill_context(worker);
+	if (worker->stage == 0 && open_chooser(worker) < 0)
+		return -1;
 	if (module->prepare && module->prepare(&worker->context) < 0)
 		return -1;
 	if (close_sandbox(worker, worker->stage_plan->needs) < 0)
@@ -313,6 +328,7 @@ static void free_worker(struct worker *worker)
 {
 	for (size_t i = 0; i < worker->write_count; i++)
 		free(worker->writes[i]);
+	chooser_close(worker->chooser);
 	kk_run_free(worker->run);
 	kk_store_free(worker->store);
 	free(worker->options);

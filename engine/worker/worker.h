@@ -5,6 +5,7 @@
 #define ENGINE_WORKER_WORKER_H
 
 #include "graph/plan.h"
+#include <kakehi/stage.h>
 #include <stdint.h>
 
 /* The variable that tells the program that it was started as a worker; its value is the start message's descriptor. */
@@ -19,7 +20,8 @@ struct kk_worker_start {
 	int32_t lifeline;  /* read end of a pipe whose other end only the supervisor has           */
 	int32_t log;       /* where lines go, each "LEVEL text\n": to the supervisor */
 	int32_t log_level; /* enum kk_log_level                                                    */
-	int32_t control, counters, arena_write, recorder_state;
+	int32_t control, counters, arena_write, recorder_state, seen;
+	int32_t keep[KK_KEEP_KINDS];
 	int32_t arena_read[KK_PLAN_MAX_STAGES];
 	int32_t bell[KK_PLAN_MAX_STAGES];
 };

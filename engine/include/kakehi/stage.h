@@ -42,7 +42,8 @@ enum kk_verdict {
 	KK_FAIL = 2,    /* failed for good; say why with kk_fail(). Counted as failed                          */
 	KK_PENDING = 3, /* `submit` keeps it; kk_finish() will settle it                                       */
 	KK_END = 4,     /* `next`: there are no more items                                                     */
-	KK_LATER = 5,   /* `submit`: no room (memory, connections) now; the same item is submitted again later */
+	KK_LATER = 5,   /* `submit`: no room (memory, connections) now; the same item is submitted again later.
+	                 * `next`: nothing has come for a while; the engine looks around and calls again       */
 };
 
 /* What a stage needs; everything else is taken away from its workers before `open`. */
@@ -51,6 +52,15 @@ enum kk_need {
 	KK_NEED_READ = 1 << 1,    /* may open files for reading after `prepare`                            */
 	KK_NEED_WRITE = 1 << 2,   /* may create and write files                                            */
 	KK_NEED_EXEC = 1 << 3,    /* may start programs                                                    */
+	KK_NEED_KEEP = 1 << 4,    /* source: kk_keep, for what cannot be read again                        */
+};
+
+/* What a source with KK_NEED_KEEP has beside its position, and its heirs have after it. */
+enum kk_keep {
+	KK_KEEP_FILE = 0,   /* a file without a name, on a disk if there is one, for reading and writing      */
+	KK_KEEP_PIPE_READ,  /* a pipe: its read end                                                           */
+	KK_KEEP_PIPE_WRITE, /* and its write end                                                              */
+	KK_KEEP_KINDS
 };
 
 /* Why an item failed. The word is what people see and what `retry` selects by. */
@@ -100,7 +110,8 @@ struct kk_context {
 	const char *stage;           /* its name in the config                                                  */
 	unsigned worker, workers;    /* this worker's number among the stage's workers: 0 .. workers-1          */
 	uint64_t seed;               /* of this worker's own random stream                                      */
-	struct kk_position position; /* source, in `open`: where to go on (after the last committed item)       */
+	struct kk_position position; /* source: in `open` where to go on, later where an heir would (after the
+	                              * last committed item)                                                    */
 	bool alone;                  /* the item in hand was present at several deaths and is run by itself     */
 };
 
@@ -153,7 +164,7 @@ struct kk_stage {
 	int (*open)(struct kk_context *context);
 
 	/* Source: makes the next item: kk_set_key, kk_set_field, kk_reserve/kk_commit, item->position.
-	 * KK_PASS, KK_SKIP, KK_FAIL (each counted) or KK_END. [worker] */
+	 * KK_PASS, KK_SKIP, KK_FAIL (each counted), KK_LATER or KK_END. [worker] */
 	enum kk_verdict (*next)(struct kk_context *context, struct kk_item *item);
 
 	/* Transform or sink, one item at a time. KK_PASS, KK_SKIP or KK_FAIL. [worker] */
@@ -205,6 +216,7 @@ struct kk_host {
 	void (*hold_off)(struct kk_context *context, const char *key, uint64_t wait_ms);
 	int (*remember)(struct kk_context *context, const char *key, const void *what, size_t size, uint64_t keep_ms);
 	long (*recall)(struct kk_context *context, const char *key, void *to, size_t size);
+	int (*keep)(struct kk_context *context, enum kk_keep what);
 };
 
 /* kk_reserve - room for the item's new payload, at least `size` bytes, in the stage's own arena; replaces an earlier
@@ -231,7 +243,8 @@ static inline int kk_commit(struct kk_item *item, size_t size)
 }
 
 /* kk_set_key - source only: the item's key (a line, URL, path), `length` bytes, copied, made NUL-terminated.
- * 0, or -1: it has a NUL byte or the record is full. */
+ * 0; 1: it is set, but this run does not want the item, so that its payload need not be made: return any verdict; or -1:
+ * it has a NUL byte or the record is full. */
 static inline int kk_set_key(struct kk_item *item, const char *key, size_t length)
 {
 	return item->context->host->set_key(item, key, length);
@@ -365,6 +378,14 @@ static inline int kk_remember(struct kk_context *context, const char *key, const
 static inline long kk_recall(struct kk_context *context, const char *key, void *to, size_t size)
 {
 	return context->host->recall(context, key, to, size);
+}
+
+/* kk_keep - source with KK_NEED_KEEP only: a descriptor that all processes which play the source share, one after the
+ * other; it stays open, the engine's. What a killed source had read and put there, its heir finds there. -1: there is
+ * none. */
+static inline int kk_keep(struct kk_context *context, enum kk_keep what)
+{
+	return context->host->keep(context, what);
 }
 
 #ifdef __cplusplus
