@@ -200,12 +200,21 @@ static bool satisfied(const struct worker *worker)
 static enum made make_batch(struct worker *worker, struct batch *batch)
 {
 	enum made made = MADE_ITEM;
+	unsigned calls = 0;
 	worker_call_begins(worker);
 	while (made < MADE_END && batch->next < batch->count && !worker->corrupt && !stopped(worker)) {
 		made = satisfied(worker) ? MADE_END : make_one(worker, batch->handle[batch->next]);
 		batch->next += made == MADE_ITEM;
+		calls++;
+		if (!worker_is_fast(worker)) {
+			worker_calls_took(worker, worker_call_ends(worker), calls);
+			worker_call_begins(worker);
+			calls = 0;
+		}
 	}
-	worker_call_ends(worker);
+	uint64_t took_ns = worker_call_ends(worker);
+	if (calls > 0)
+		worker_calls_took(worker, took_ns, calls);
 	return made;
 }
 
@@ -213,7 +222,7 @@ static void end(struct worker *worker)
 {
 	const char *only = kk_plan_text(worker->plan, worker->plan->only);
 	if (*only && kk_word_load(&worker->run->cursor->next) == 0)
-		worker_log(worker, KK_LOG_WARNING, "no item has the key or id "%s"", only);
+		worker_log(worker, KK_LOG_WARNING, "no item has the key or id \"%s\"", only);
 	kk_word_store(&worker->run->cursor->ended, 1);
 }
 
