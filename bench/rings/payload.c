@@ -24,7 +24,6 @@ static const struct size {
 #define SIZES (sizeof(sizes) / sizeof(sizes[0]))
 
 struct entry {
-	uint64_t own; /* the ring's */
 	struct kk_block_ref ref;
 	uint64_t sum; /* what its reader must find */
 };

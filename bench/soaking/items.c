@@ -21,8 +21,7 @@ enum ring_number { HOME, MADE, PASSED, RINGS };
 enum { BACKSTOP_NS = 1000000000 };
 
 struct entry {
-	_Alignas(64) uint64_t own;
-	uint64_t number, seen, seen_under;
+	_Alignas(64) uint64_t number, seen, seen_under;
 	struct kk_block_ref pay;
 };
 

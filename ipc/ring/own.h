@@ -44,10 +44,10 @@ static inline uint64_t own_with_state(uint64_t own, enum kk_own_state state)
 {
 	return (own & ~(UINT64_C(7) << 61)) | (uint64_t)state << 61;
 }
-/* Is this entry in ring `ring` at `position`, whoever put it there? */
+/* Is this entry in ring `ring` at `position`, whoever put it there and on whichever side? */
 static inline bool own_is_queued_at(uint64_t own, unsigned ring, uint64_t position)
 {
-	return own_state(own) == KK_OWN_QUEUED && own_ring(own) == ring && own_position(own) == position;
+	return (own & ~own_make(KK_OWN_IDLE, KK_ROLE_MAX, 0, 1, 0)) == own_make(KK_OWN_QUEUED, 0, ring, 0, position);
 }
 
 static inline uint64_t slot_make(uint64_t cycle, uint32_t handle)
@@ -65,6 +65,7 @@ static inline uint32_t slot_handle(uint64_t slot)
 
 /* The private handle on a table. */
 struct kk_table {
+	_Atomic uint64_t *own; /* one word an entry, side by side */
 	unsigned char *entries;
 	uint32_t count, stride;
 	unsigned role;
@@ -72,7 +73,7 @@ struct kk_table {
 
 static inline _Atomic uint64_t *own_of(const struct kk_table *table, uint32_t handle)
 {
-	return (_Atomic uint64_t *)(void *)(table->entries + (size_t)handle * table->stride);
+	return &table->own[handle];
 }
 
 /* ring.c: is the entry what the slot at its recorded position holds? For the heir. */

@@ -11,6 +11,8 @@
  * a broken process could make a circle of slots each of which sends the search on to the next. */
 #define STEPS_MAX (8u * SLOTS_MAX)
 
+#define UNLIKELY(condition) __builtin_expect((condition), 0)
+
 /* What lies in shared memory.
  *   field       written by        read by     ordering
  *   magic..start creator          all         before anybody attaches
@@ -34,6 +36,7 @@ struct kk_ring {
 	struct ring_memory *memory;
 	struct kk_table *table;
 	uint64_t mask, cycle_mask;
+	uint64_t queued, claimed; /* what K1 and L1 write, without side and position */
 	unsigned shift, number;
 	struct kk_event *items, *room;
 	int items_bell, room_bell;
@@ -85,6 +88,8 @@ int kk_ring_attach(struct kk_ring **ring, void *memory, size_t bytes, struct kk_
 	r->mask = slots - 1;
 	r->cycle_mask = POSITION_MASK >> r->shift;
 	r->number = m->number;
+	r->queued = own_make(KK_OWN_QUEUED, table->role, r->number, 0, 0);
+	r->claimed = own_make(KK_OWN_CLAIMED, table->role, r->number, 0, 0);
 	kk_ring_events(r, &m->items, -1, &m->room, -1);
 	*ring = r;
 	return KK_OK;
@@ -161,8 +166,9 @@ static int tenant_is_in(const struct kk_ring *ring, uint64_t slot, uint64_t posi
 	return own_is_queued_at(own, ring->number, position_before_cycle(ring, position));
 }
 
-/* Finds the next free slot: position and the word it holds. Every hint it meets that lags is moved on. */
-static int find_free(struct kk_ring *ring, uint64_t *position, uint64_t *slot)
+/* Finds the next free slot: position and the word it holds. Every hint it meets that lags is moved on. Inline, since
+ * the two answers would else go through the stack right before K2, which waits for every store. */
+static inline __attribute__((always_inline)) int find_free(struct kk_ring *ring, uint64_t *position, uint64_t *slot)
 {
 	struct ring_memory *m = ring->memory;
 	for (uint32_t step = 0; step < STEPS_MAX; step++) {
@@ -172,7 +178,7 @@ static int find_free(struct kk_ring *ring, uint64_t *position, uint64_t *slot)
 		KK_POINT("put: read slot");
 		uint64_t s = atomic_load_explicit(&m->slot[p & ring->mask], memory_order_acquire);
 		uint64_t before = (cycle_of(ring, p) - 1) & ring->cycle_mask;
-		if (slot_cycle(s) != before) {
+		if (UNLIKELY(slot_cycle(s) != before)) {
 			if (is_behind(ring, slot_cycle(s), before))
 				return KK_ERR_CORRUPT;
 			KK_POINT("put: jump tail");
@@ -196,7 +202,7 @@ int kk_ring_put(struct kk_ring *ring, uint32_t handle, unsigned side)
 	uint64_t position, slot, wanted;
 	do {
 		int status = find_free(ring, &position, &slot);
-		if (status != KK_OK) {
+		if (UNLIKELY(status != KK_OK)) {
 			KK_POINT("put: restore own");
 			atomic_store_explicit(own, before, memory_order_relaxed);
 			KK_POINT("put: own restored");
@@ -204,7 +210,7 @@ int kk_ring_put(struct kk_ring *ring, uint32_t handle, unsigned side)
 		}
 		KK_POINT("K1");
 		/* Intent and record in one. Relaxed: K2 releases it together with the payload. */
-		atomic_store_explicit(own, own_make(KK_OWN_QUEUED, ring->table->role, ring->number, side, position),
+		atomic_store_explicit(own, ring->queued | own_make(KK_OWN_IDLE, 0, 0, side, position),
 		                      memory_order_relaxed);
 		KK_POINT("K2");
 		/* release: publishes the entry. seq_cst: W1 of K4. */
@@ -226,36 +232,33 @@ void kk_ring_announce(struct kk_ring *ring, int count)
 }
 
 /* Claims what stands at `*position` or moves on. 1: claimed, 0: look again, negative: nothing to take. */
-static int claim_at(struct kk_ring *ring, uint64_t *position, uint32_t *handle)
+static inline int claim_at(struct kk_ring *ring, uint64_t *position, uint32_t *handle)
 {
 	const uint64_t p = *position, cycle = cycle_of(ring, p);
 	KK_POINT("take: read slot");
 	/* acquire: pairs with K2; the putter's publication is our licence to read the entry. */
 	uint64_t slot = atomic_load_explicit(&ring->memory->slot[p & ring->mask], memory_order_acquire);
-	if (slot_cycle(slot) == ((cycle - 1) & ring->cycle_mask))
-		return KK_ERR_EMPTY;
-	if (slot_cycle(slot) != cycle) {
+	if (UNLIKELY(slot_cycle(slot) != cycle)) {
+		if (slot_cycle(slot) == ((cycle - 1) & ring->cycle_mask))
+			return KK_ERR_EMPTY;
 		if (is_behind(ring, slot_cycle(slot), cycle))
 			return KK_ERR_CORRUPT;
 		*position = after_slot(ring, slot_cycle(slot) - 1, p);
 		return 0;
 	}
 	*handle = slot_handle(slot);
-	if (*handle == HANDLE_SENTINEL)
-		return KK_ERR_CLOSED;
-	if (*handle >= ring->table->count)
-		return KK_ERR_CORRUPT;
+	if (UNLIKELY(*handle >= ring->table->count))
+		return *handle == HANDLE_SENTINEL ? KK_ERR_CLOSED : KK_ERR_CORRUPT;
 	_Atomic uint64_t *own = own_of(ring->table, *handle);
 	KK_POINT("take: read own");
 	uint64_t seen = atomic_load_explicit(own, memory_order_relaxed);
 	*position = (p + 1) & POSITION_MASK;
-	if (!own_is_queued_at(seen, ring->number, p))
+	if (UNLIKELY(!own_is_queued_at(seen, ring->number, p)))
 		return 0;
+	const uint64_t wanted = ring->claimed | own_make(KK_OWN_IDLE, 0, 0, own_side(seen), p);
 	KK_POINT("L1");
 	/* release: pairs with the putter's look at the tenant; we are through with the slot. seq_cst: W1 of L3. */
-	return atomic_compare_exchange_strong_explicit(
-	    own, &seen, own_make(KK_OWN_CLAIMED, ring->table->role, ring->number, own_side(seen), p),
-	    memory_order_seq_cst, memory_order_relaxed);
+	return atomic_compare_exchange_strong_explicit(own, &seen, wanted, memory_order_seq_cst, memory_order_relaxed);
 }
 
 /* Putters sleep until half of the ring is free, so that they are not woken for every single slot. The flag is looked at

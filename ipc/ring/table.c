@@ -3,19 +3,30 @@
 #include "ring/own.h"
 #include <stdlib.h>
 
-#define TABLE_MAGIC UINT64_C(0x6b6b7461626c3031) /* "kktabl01" */
+#define TABLE_MAGIC UINT64_C(0x6b6b7461626c3032) /* "kktabl02" */
 
-/* In shared memory; the entries follow. Written by the creator, before anybody attaches. */
+/* In shared memory; the own words follow, then the entries. Written by the creator, before anybody attaches.
+ *
+ * The own words lie side by side, away from what the entries hold: a hop then moves an eighth of a cache line from one
+ * processor to the next instead of a whole one, since entries travel in about the order in which they were put, and an
+ * heir's walk reads a fraction of the memory. Two that change neighbouring words disturb each other, as two do that
+ * fill neighbouring slots; that costs less by far.
+ */
 struct table_memory {
 	_Alignas(64) uint64_t magic;
 	uint32_t count, stride;
 };
 
+static size_t own_bytes(uint32_t entries)
+{
+	return (entries * sizeof(uint64_t) + 63) & ~(size_t)63;
+}
+
 size_t kk_table_size(uint32_t entries, uint32_t entry_bytes)
 {
 	if (entries == 0 || entries > KK_TABLE_MAX || entry_bytes < 64 || entry_bytes % 64)
 		return 0;
-	return sizeof(struct table_memory) + (size_t)entries * entry_bytes;
+	return sizeof(struct table_memory) + own_bytes(entries) + (size_t)entries * entry_bytes;
 }
 
 int kk_table_init(void *memory, uint32_t entries, uint32_t entry_bytes)
@@ -42,7 +53,8 @@ int kk_table_attach(struct kk_table **table, void *memory, size_t bytes, unsigne
 	struct kk_table *t = calloc(1, sizeof(*t));
 	if (!t)
 		return KK_ERR_MEMORY;
-	t->entries = (unsigned char *)(m + 1);
+	t->own = (_Atomic uint64_t *)(void *)(m + 1);
+	t->entries = (unsigned char *)(m + 1) + own_bytes(m->count);
 	t->count = m->count;
 	t->stride = m->stride;
 	t->role = role;
@@ -83,7 +95,7 @@ struct kk_own kk_table_own(const struct kk_table *table, uint32_t handle)
 
 void kk_table_copy(const struct kk_table *table, uint32_t handle, void *to, size_t bytes)
 {
-	const _Atomic uint64_t *from = own_of(table, handle);
+	const _Atomic uint64_t *from = (const _Atomic uint64_t *)kk_table_entry(table, handle);
 	uint64_t *words = to;
 	for (size_t i = 0; i < bytes / sizeof(*words); i++)
 		words[i] = atomic_load_explicit(&from[i], memory_order_relaxed);

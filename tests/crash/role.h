@@ -13,8 +13,7 @@ enum ring_number { RING_S, RING_A, RING_B, RING_D, RINGS };
 
 /* Entry i is item i; entry items + i is its twin. */
 struct entry {
-	_Alignas(64) uint64_t own;
-	uint32_t value, lane;
+	_Alignas(64) uint32_t value, lane;
 	struct kk_block_ref pay;
 };
 

@@ -74,10 +74,10 @@ schedule_mutant(head_before_claim ipc/ring/ring.c "ring-1;ring-2;heir-take"
 
 # Published first, recorded afterwards.
 schedule_mutant(publish_before_record ipc/ring/ring.c "ring-1;ring-2"
-  "atomic_store_explicit(own, own_make(KK_OWN_QUEUED, ring->table->role, ring->number, side, position),
+  "atomic_store_explicit(own, ring->queued | own_make(KK_OWN_IDLE, 0, 0, side, position),
 		                      memory_order_relaxed);" ""
   "KK_POINT(\"K3\");"
-  "atomic_store_explicit(own, own_make(KK_OWN_QUEUED, ring->table->role, ring->number, side, position),
+  "atomic_store_explicit(own, ring->queued | own_make(KK_OWN_IDLE, 0, 0, side, position),
 		                      memory_order_relaxed);")
 
 # A slot is filled although its last tenant is still queued there.

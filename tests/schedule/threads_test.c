@@ -19,8 +19,7 @@ enum { S, W, D, RINGS };
 enum { MOVERS = 2, EATERS = 2, ROLES = MOVERS + EATERS, ITEMS = 512 };
 
 struct entry {
-	_Alignas(64) uint64_t own;
-	uint32_t value, pad;
+	_Alignas(64) uint32_t value, pad;
 	struct kk_block_ref payload;
 };
 

@@ -8,10 +8,11 @@
 #define START ((UINT64_C(1) << KK_POSITION_BITS) - 2)
 
 enum { ENTRY_BYTES = 64, LIVES_MAX = 32, DATA_MAX = 1024 };
+enum { TABLE_HEAD = 64, OWN_BYTES = (ENTRIES_MAX * 8 + 63) / 64 * 64 };
 
 static struct {
 	struct world_shape shape;
-	_Alignas(64) unsigned char table[64 + ENTRIES_MAX * ENTRY_BYTES];
+	_Alignas(64) unsigned char table[TABLE_HEAD + OWN_BYTES + ENTRIES_MAX * ENTRY_BYTES];
 	_Alignas(64) unsigned char ring[RINGS_MAX][512];
 	_Alignas(64) unsigned char log[1024];
 	_Alignas(64) unsigned char data[DATA_MAX];
@@ -207,7 +208,7 @@ void world_wait_change(unsigned ring, uint64_t before)
 static uint64_t own_word(uint32_t handle)
 {
 	uint64_t own;
-	memcpy(&own, memory.table + 64 + (size_t)handle * ENTRY_BYTES, sizeof(own));
+	memcpy(&own, memory.table + TABLE_HEAD + handle * sizeof(own), sizeof(own));
 	return own;
 }
 

@@ -15,8 +15,7 @@ enum { ENTRIES = 8, WORK_SLOTS = 4, HOME_SLOTS = 16, REGION_BYTES = 1024, BIG_BY
 enum world_ring { HOME, WORK, RINGS };
 
 struct entry {
-	_Alignas(64) uint64_t own;
-	struct kk_block_ref pay; /* lane 0 is its holder's, lane 1 the rival's */
+	_Alignas(64) struct kk_block_ref pay; /* lane 0 is its holder's, lane 1 the rival's */
 };
 
 /* A role's private handles. The rival has adopted region 1. */

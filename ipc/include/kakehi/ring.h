@@ -2,13 +2,14 @@
 /* kakehi/ring.h - the recording ring: a bounded FIFO of handles between processes that survives their deaths.
  *
  * Reads handles of entries of a table, produces them in order, each exactly once, although a process may be killed
- * at any instruction. An entry's first word records who owns it; taking an entry out of a ring and recording the new
- * owner are one compare-and-swap, so there is never a moment at which an entry belongs to nobody. Descends from
- * Vyukov's bounded MPMC queue (a cycle number in each slot), from which it keeps the two read-modify-writes a hop.
+ * at any instruction. Each entry has an own word, which records who owns it; taking an entry out of a ring and
+ * recording the new owner are one compare-and-swap, so there is never a moment at which an entry belongs to nobody.
+ * Descends from Vyukov's bounded MPMC queue (a cycle number in each slot), from which it keeps the two
+ * read-modify-writes a hop.
  * The argument, the table of crash points and the ordering pairs stand in ipc/MEMORY.md.
  *
  * Words
- *   table   entries of equal size in shared memory, each starting with its own word; any number of rings share one
+ *   table   entries of equal size in shared memory and an own word for each; any number of rings share one
  *   handle  an entry's index in its table
  *   role    1 .. 511: who owns; one process at a time plays it. The next process that plays a role is its heir and
  *           first of all calls kk_table_inherit(), which finishes what the dead one had in hand
@@ -55,8 +56,7 @@ struct kk_ring;
 
 /* ---- tables */
 
-/* kk_table_size - bytes of shared memory for `entries` of `entry_bytes` each (a multiple of 64, the first 8 are the
- * own word); 0 if out of range. */
+/* kk_table_size - bytes of shared memory for `entries` of `entry_bytes` each (a multiple of 64); 0 if out of range. */
 KK_API size_t kk_table_size(uint32_t entries, uint32_t entry_bytes);
 /* kk_table_init - makes a table in `memory` (64-byte aligned, zeroed): all entries IDLE. Once, by the creator. */
 KK_API int kk_table_init(void *memory, uint32_t entries, uint32_t entry_bytes);
@@ -65,7 +65,8 @@ KK_API int kk_table_init(void *memory, uint32_t entries, uint32_t entry_bytes);
 KK_API int kk_table_attach(struct kk_table **table, void *memory, size_t bytes, unsigned role);
 KK_API void kk_table_detach(struct kk_table *table);
 KK_API uint32_t kk_table_entries(const struct kk_table *table);
-/* kk_table_entry - the entry's memory, own word included; NULL if there is no such handle. */
+/* kk_table_entry - the entry's memory, all of it the caller's (the own word lies elsewhere), aligned to 64 bytes; NULL
+ * if there is no such handle. */
 KK_API void *kk_table_entry(const struct kk_table *table, uint32_t handle);
 /* kk_table_own - the entry's own word as it is now. */
 KK_API struct kk_own kk_table_own(const struct kk_table *table, uint32_t handle);

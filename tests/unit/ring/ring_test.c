@@ -10,8 +10,7 @@
 enum { ENTRIES = 64 };
 
 struct entry {
-	_Alignas(64) uint64_t own;
-	uint64_t value;
+	_Alignas(64) uint64_t value;
 };
 
 struct fixture {
