@@ -395,6 +395,11 @@ static long host_recall(struct kk_context *context, const char *key, void *to, s
 	return bytes < 0 ? -1 : (long)bytes;
 }
 
+static int host_keep(struct kk_context *context, enum kk_keep what)
+{
+	return what < KK_KEEP_KINDS ? host_of(context)->keep[what] : -1;
+}
+
 static const struct kk_host host_table = {
     .struct_size = sizeof(struct kk_host),
     .abi_version = KK_STAGE_ABI,
@@ -421,6 +426,7 @@ static const struct kk_host host_table = {
     .hold_off = host_hold_off,
     .remember = host_remember,
     .recall = host_recall,
+    .keep = host_keep,
 };
 
 /* ---- options */
@@ -542,6 +548,8 @@ struct stage_host *stage_host_load(const char *path)
 	host->table = host_table;
 	host->room = SIZE_MAX / 2;
 	host->random = 1;
+	for (unsigned i = 0; i < KK_KEEP_KINDS; i++)
+		host->keep[i] = -1;
 	host->context = (struct kk_context){.host = &host->table, .stage = "stage", .workers = 1, .seed = 1};
 	/* Libraries such as GLib and OpenSSL do not survive being unloaded. */
 	host->module = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);

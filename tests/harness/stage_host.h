@@ -54,6 +54,7 @@ struct stage_host {
 	bool in_async;    /* in submit or poll: no room is EAGAIN instead of a failure         */
 	unsigned log_count[KK_LOG_DEBUG + 1];
 	char last_log[1024];
+	int keep[KK_KEEP_KINDS]; /* what kk_keep gives; the caller's, preset: none                          */
 	struct kk_host table;
 	struct kk_context *opened; /* non-NULL between stage_host_start and stage_host_stop                */
 	struct stage_item *items;
