@@ -42,8 +42,22 @@ int kk_run_unfinished_check(const struct kk_run *run, struct kk_error *error)
 
 void kk_run_read_counters(const struct kk_run *run, unsigned role, struct kk_counters *to)
 {
-	const uint64_t *from = (const uint64_t *)(const void *)run->counters[role];
+	const uint64_t *from = (const uint64_t *)(const void *)&run->page[role]->counters;
 	uint64_t *words = (uint64_t *)(void *)to;
 	for (size_t i = 0; i < sizeof(*to) / sizeof(uint64_t); i++)
 		words[i] = kk_word_load(&from[i]);
+}
+
+static void add_spans(struct kk_spans *to, const struct kk_spans *page)
+{
+	struct kk_spans copy = {.longest_ns = kk_word_load(&page->longest_ns)};
+	for (unsigned b = 0; b < KK_SPAN_BUCKETS; b++)
+		copy.count[b] = kk_word_load(&page->count[b]);
+	kk_spans_merge(to, &copy);
+}
+
+void kk_run_add_spans(const struct kk_run *run, unsigned role, struct kk_run_spans *to)
+{
+	add_spans(&to->calls, &run->page[role]->calls_took);
+	add_spans(&to->items, &run->page[role]->items_took);
 }

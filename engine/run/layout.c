@@ -46,6 +46,9 @@ static void lay_rings(const struct kk_plan *plan, struct run_layout *l, uint64_t
 	/* These can never be full: a source item has one handle on its way at most. */
 	for (unsigned r = KK_RING_UNUSED; r <= KK_RING_RECORDER; r++)
 		l->ring_slots[r] = power_of_two(plan->groups);
+	/* A lane whose payload is held for the dead letters comes by itself. */
+	if (plan->dead_letter)
+		l->ring_slots[KK_RING_RECORDER] = power_of_two(plan->groups * plan->lanes);
 	for (unsigned s = 1; s < plan->stage_count; s++)
 		l->ring_slots[KK_RING_STAGE + s] = plan->stage[s].ring_slots;
 	for (unsigned r = 0; r < KK_RING_STAGE + plan->stage_count; r++)
@@ -115,5 +118,6 @@ uint64_t kk_run_arena_bytes(const struct kk_plan *plan, unsigned stage)
 
 uint64_t kk_run_counters_bytes(const struct kk_plan *plan)
 {
+	_Static_assert(sizeof(struct role_page) <= PAGE, "counters and spans fit in a page");
 	return (plan->role_count + 1ULL) * PAGE; /* one page a role, one for the recorder's journal */
 }

@@ -3,7 +3,7 @@
  *
  *   control   run header | roles | table of item headers | group words | notes | rings | arena logs | shared objects
  *   arena[s]  source: records | cursor | data        others: data        and for both: gate | cache
- *   counters  one page a role
+ *   counters  one role_page a role
  *   recorder  its journal
  *
  * Every struct below starts with the table of who writes what. "holder" is the role whose hand an item is in.
@@ -71,6 +71,7 @@ struct item_head {
 	uint8_t fail_class, fail_stage;
 	uint8_t kept;                /* failed: HEAD_KEPT + the pay that is still held for the dead letters, by the
 	                              * recorder HEAD_WRITTEN + the same when it is written down; 0: none was held */
+	uint16_t ways;               /* passed: bit i: the i-th edge of this stage and lane takes it */
 	uint64_t sequence;           /* of the source item: names this life of the group */
 	_Alignas(64) uint64_t noted; /* recorder: the own word under which it was written down */
 	uint64_t noted_at;           /* and as which entry of the journal                       */
@@ -137,6 +138,12 @@ struct journal {
 	} state[2];
 };
 
+/* The page of one role. Its worker only. */
+struct role_page {
+	struct kk_counters counters;
+	struct kk_spans calls_took, items_took;
+};
+
 /* Offsets into the control segment and the arenas, computed from the plan alone. */
 struct run_layout {
 	uint32_t heads; /* groups * lanes */
@@ -171,7 +178,7 @@ struct kk_run {
 	/* Mappings. */
 	unsigned char *control;
 	unsigned char *arena_memory[KK_PLAN_MAX_STAGES];
-	struct kk_counters *counters[KK_PLAN_MAX_ROLES + 1]; /* a worker has only its own */
+	struct role_page *page[KK_PLAN_MAX_ROLES + 1]; /* a worker has only its own */
 	struct journal *journal;
 
 	/* Views into them. */

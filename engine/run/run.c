@@ -134,9 +134,9 @@ static int make_segments(struct kk_run *run, struct kk_error *error)
 			return KK_ERR_SYSTEM;
 	}
 	for (unsigned role = 1; role <= plan->role_count; role++) {
-		run->counters[role] =
-		    make_segment(&run->counters_shm[role], sizeof(struct kk_counters), "kakehi-counters", false, error);
-		if (!run->counters[role])
+		run->page[role] =
+		    make_segment(&run->counters_shm[role], sizeof(struct role_page), "kakehi-counters", false, error);
+		if (!run->page[role])
 			return KK_ERR_SYSTEM;
 	}
 	return KK_OK;
@@ -271,8 +271,8 @@ static int map_what_was_given(struct kk_run *run, const struct kk_run_fds *fds, 
 	const struct kk_plan *plan = run->plan;
 	unsigned own = kk_plan_stage_of(plan, run->role);
 	run->control = kk_shm_map(fds->control, run->layout.control_bytes, true, error);
-	run->counters[run->role] = kk_shm_map(fds->counters, sizeof(struct kk_counters), true, error);
-	if (!run->control || !run->counters[run->role])
+	run->page[run->role] = kk_shm_map(fds->counters, sizeof(struct role_page), true, error);
+	if (!run->control || !run->page[run->role])
 		return KK_ERR_SYSTEM;
 	if (fds->recorder_state >= 0) {
 		run->journal = kk_shm_map(fds->recorder_state, sizeof(struct journal), true, error);
@@ -383,7 +383,7 @@ void kk_run_free(struct kk_run *run)
 			close(run->keep[i]);
 	kk_table_detach(run->table);
 	for (unsigned role = 1; role <= plan->role_count; role++) {
-		kk_shm_unmap(run->counters[role], sizeof(struct kk_counters));
+		kk_shm_unmap(run->page[role], sizeof(struct role_page));
 		kk_shm_free(run->counters_shm[role]);
 	}
 	kk_shm_unmap(run->journal, sizeof(struct journal));

@@ -9,6 +9,7 @@
 #define ENGINE_RUN_RUN_H
 
 #include "graph/plan.h"
+#include "run/span.h"
 #include <kakehi/error.h>
 #include <kakehi/stage.h>
 #include <stdbool.h>
@@ -110,9 +111,19 @@ struct kk_counters {
 	uint64_t backstops;           /* times a sleep ended by its back-stop time-out with work there     */
 	uint64_t in_flight;           /* items pending                                                     */
 	uint64_t redone;              /* items taken over from a predecessor                               */
+	uint64_t starved_ns;          /* asleep, since there was nothing to do                             */
+	uint64_t blocked_ns;          /* asleep, since there was no room for what it had made              */
 };
 /* kk_run_read_counters - a copy of a role's page, each field read whole. */
 void kk_run_read_counters(const struct kk_run *run, unsigned role, struct kk_counters *to);
+
+/* What calls of the stage took, and done items from their beginning to their end, this worker's of all lives. The time
+ * of each call of a batch of very fast ones is the batch's average. */
+struct kk_run_spans {
+	struct kk_spans calls, items;
+};
+/* kk_run_add_spans - adds those of a role. */
+void kk_run_add_spans(const struct kk_run *run, unsigned role, struct kk_run_spans *to);
 
 /* ---- shared objects of the config, as text for the summary: "bytes_in = 12345". One call per line. */
 int kk_run_shared_text(const struct kk_run *run, unsigned object, char *to, size_t size);

@@ -7,9 +7,10 @@
  *   deliver.c  a verdict -> decision -> the next rings
  *   note.c     what happened to an item -> what the recorder writes down of it
  *   clock.c    the time that calls and items took -> the worker's page
+ *   turn.c     what is under way -> whose turn it is
  *   host.c     the stage's wishes -> hand
- *   source.c, line.c, flight.c, recorder.c   the four ways of working: making items, one at a time, many in flight,
- *              writing down failures
+ *   source.c, line.c, flight.c, order.c, recorder.c   the ways of working: making items, one at a time, many in
+ *              flight, keeping the order, writing down what became of them
  */
 #ifndef ENGINE_WORKER_CREW_H
 #define ENGINE_WORKER_CREW_H
@@ -30,6 +31,8 @@ struct route {
 	struct {
 		unsigned ring;
 		uint8_t lane;
+		uint8_t stage;
+		uint32_t below; /* that lane and all that would branch off it there */
 	} to[KK_PLAN_MAX_LANES];
 	uint32_t below; /* this lane and all that would have branched off it: settled if it ends here */
 };
@@ -54,12 +57,29 @@ struct hand {
 	char text[sizeof(((struct item_head *)0)->text)]; /* why it failed */
 };
 
-/* Handles that wait for something, in order. */
+/* Handles that wait for something, in order. Some are to be worked on while nothing else is in hand. */
 struct handles {
-	uint32_t *at;
-	uint32_t count, room;
+	uint32_t *at; /* handle | HANDLE_ALONE */
+	uint32_t first, count, room;
 };
+#define HANDLE_ALONE UINT32_C(0x80000000)
 int handles_add(struct handles *list, uint32_t handle);
+/* handles_shift - the next one, or -1. handles_alone - is that one to be alone? */
+int64_t handles_shift(struct handles *list);
+bool handles_alone(const struct handles *list);
+
+/* What turn.c knows of the items under way. */
+struct turns {
+	uint64_t before[KK_PLAN_MAX_LANES]; /* bit s: an item on this lane, at stage s, can still leave this stage  */
+	uint64_t past;                      /* everything older has left                                            */
+	uint32_t group;                     /* of the item with that number; UINT32_MAX: not known                  */
+	uint64_t seen;                      /* the list has all items before it that were under way when it was made */
+	struct turn {
+		uint64_t sequence;
+		uint32_t group;
+	} *list;              /* the oldest first                                            */
+	uint32_t count, next; /* all before `next` have left                                 */
+};
 
 struct worker {
 	struct kk_worker_start start;
@@ -68,14 +88,22 @@ struct worker {
 	struct kk_run *run;
 	unsigned role, stage;
 	struct role_entry *entry;
-	struct kk_counters *page;
+	struct role_page *page;
 	struct kk_counters now; /* what the page will say next */
 	struct kk_ring *in;
 	struct kk_arena *arena; /* its own, adopted; or NULL */
 	struct route route[KK_PLAN_MAX_LANES];
+	uint64_t last_ns;                                  /* when the clock was last read                 */
+	uint64_t usual_ns;                                 /* of a call, in the last batch; 0: there was none */
+	uint64_t births[KK_BATCH_MAX];                     /* of items that ended here and are not counted yet */
+	unsigned birth_count;
 	unsigned owed[KK_RING_STAGE + KK_PLAN_MAX_STAGES]; /* puts not announced yet */
-	struct handles redo;                               /* inherited, to be done first */
-	struct handles solo;                               /* the same, each by itself */
+	uint64_t announced_ns;                             /* when what was put before was announced       */
+	bool ended, moved;                                 /* not announced yet: a lane ended, one was handed on */
+	uint8_t waiting[KK_PLAN_MAX_STAGES];               /* stages that wait for turns: told of that */
+	unsigned waiting_count;
+	struct turns turns;
+	struct handles redo; /* inherited, to be done first */
 
 	const struct kk_stage *module;
 	struct kk_store *store; /* the option texts */
@@ -122,6 +150,10 @@ unsigned deliver_end(const struct kk_run *run, uint32_t handle, unsigned verdict
 bool deliver_settle(struct worker *worker, uint32_t handle, const struct item_head *head);
 /* deliver_announce - tells those who wait for what was put since the last call. */
 void deliver_announce(struct worker *worker);
+/* deliver_announce_late - does so if that was some time ago: between items of a batch. */
+void deliver_announce_late(struct worker *worker);
+/* deliver_ways - an item that was passed: the edges whose stages take it, one bit for each. */
+uint16_t deliver_ways(struct hand *hand, uint64_t bytes);
 void deliver_routes(struct worker *worker);
 /* deliver_put - into a ring that may be full. */
 bool deliver_put(struct worker *worker, unsigned ring, uint32_t handle, unsigned side, bool wait);
@@ -138,8 +170,13 @@ void note_branch(const struct kk_run *run, uint32_t from, uint32_t to);
 
 /* inherit.c */
 int inherit(struct worker *worker);
-/* inherit_next_redo - the next inherited item, or -1. */
-int64_t handles_shift(struct handles *list);
+
+/* turn.c */
+/* turns_open - at the start. turn_has_come - can no item that is older than this one, which is in hand, still leave
+ * this stage? Only in a stage that is ordering or in_order. What makes it true is followed by a wake-up of the ring
+ * (ordering) or arena (in_order) of the stage. */
+int turns_open(struct worker *worker);
+bool turn_has_come(struct worker *worker, uint64_t sequence, uint32_t handle);
 
 /* host.c */
 extern const struct kk_host worker_host;
@@ -156,14 +193,30 @@ void worker_call_begins(struct worker *worker);
 void worker_next_call(struct worker *worker);
 uint64_t worker_call_ends(struct worker *worker);
 void worker_publish_counters(struct worker *worker);
-/* worker_sleep - waits at an event whose ticket was drawn before the caller looked once more. */
-void worker_sleep(struct worker *worker, struct kk_event *event, uint32_t ticket);
+/* worker_sleep - waits at an event whose ticket was drawn before the caller looked once more. True: until the back-stop;
+ * if there is work then, a wake-up was late (worker_late). */
+bool worker_sleep(struct worker *worker, struct kk_event *event, uint32_t ticket);
+void worker_late(struct worker *worker);
+/* worker_take - up to `size` items out of the worker's ring, inherited ones first and each of those by itself. Sleeps
+ * while there are none. Otherwise as kk_ring_take. */
+int worker_take(struct worker *worker, uint32_t *handles, int size);
 /* worker_state - says how far this process is with its role. */
 void worker_state(struct worker *worker, enum kk_role_state state);
 
-/* The four ways of working: until the role is drained. An exit status. */
+/* clock.c */
+/* worker_calls_took - so many calls of the stage (at least one) together. worker_is_fast - took the last ones so little
+ * that the time of the batch's beginning is good enough for all that happened in it? */
+void worker_calls_took(struct worker *worker, uint64_t ns, unsigned calls);
+bool worker_is_fast(const struct worker *worker);
+/* worker_item_done - an item that was born then has ended here, as done. worker_items_took - counts these, as ended
+ * when the clock was last read. */
+void worker_item_done(struct worker *worker, uint64_t born_ns);
+void worker_items_took(struct worker *worker);
+
+/* The ways of working: until the role is drained. An exit status. */
 int work_source(struct worker *worker);
 int work_line(struct worker *worker);
+int work_order(struct worker *worker);
 int work_flight(struct worker *worker);
 int work_recorder(struct worker *worker);
 int recorder_open(struct worker *worker);

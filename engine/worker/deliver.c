@@ -5,7 +5,9 @@
  *   own = COMMIT                                       the decision
  *   release the payload that was replaced              repeatable: the generation moves on
  *   each other branch: add its lane to the payload, put its header      skipped if that header is not IDLE any more
- *   put this header: into the next ring, or, if it ends here, release its payload and send the item home
+ *     or, if its stage does not take the item, settle that lane            repeatable: its bit is set
+ *   put this header: into the next ring, or, if it ends here, release its payload and send the item home; a payload
+ *     that is held for the dead letters is released by the recorder, which then settles the lane
  *
  * An item that goes on unchanged to one ring needs no COMMIT: the put is the decision.
  *
@@ -15,6 +17,12 @@
  * And what a broken process writes into the header is checked once and cannot change behind the check.
  */
 #include "worker/crew.h"
+#include "graph/condition.h"
+#include "worker/name.h"
+#include <stdio.h>
+#include <string.h>
+
+#define LATE_NS UINT64_C(200000) /* of an announcement: it is made between the items of a batch then */
 
 /* ---- routes */
 
@@ -37,10 +45,53 @@ void deliver_routes(struct worker *worker)
 			continue;
 		route->to[route->count].ring = KK_RING_STAGE + edge->to;
 		route->to[route->count].lane = (uint8_t)edge->to_lane;
+		route->to[route->count].stage = (uint8_t)edge->to;
+		route->to[route->count].below = lanes_below(plan, edge->to, edge->to_lane);
 		route->count++;
 	}
 	for (unsigned lane = 0; lane < plan->lanes; lane++)
 		worker->route[lane].below = lanes_below(plan, worker->stage, lane);
+}
+
+/* ---- who takes it */
+
+struct asked {
+	struct hand *hand;
+	char text[64];
+};
+
+/* A field as a condition sees it: what names of files are made of, and `bytes`. */
+static const char *asked_field(void *arg, const char *name)
+{
+	struct asked *asked = arg;
+	const char *key = run_record(asked->hand->worker->run, asked->hand->handle)->bytes;
+	if (strcmp(name, "key") == 0)
+		return key;
+	if (strcmp(name, "bytes") == 0)
+		return asked->text;
+	if (strcmp(name, "ext") == 0) {
+		static char suffix[KK_NAME_COMPONENT_MAX + 1];
+		return kk_name_suffix(key, suffix, sizeof(suffix));
+	}
+	return hand_field(asked->hand, name);
+}
+
+uint16_t deliver_ways(struct hand *hand, uint64_t bytes)
+{
+	const struct worker *worker = hand->worker;
+	const struct kk_plan *plan = worker->plan;
+	const struct route *route = &worker->route[hand->lane];
+	struct asked asked = {.hand = hand, .text = ""};
+	const struct kk_when_item item = {asked_field, &asked};
+	unsigned ways = 0;
+	for (unsigned i = 0; i < route->count; i++) {
+		const struct kk_plan_stage *stage = &plan->stage[route->to[i].stage];
+		if (stage->when_words && !asked.text[0])
+			snprintf(asked.text, sizeof(asked.text), "%llu", (unsigned long long)bytes);
+		if (!stage->when_words || kk_condition_holds(plan, stage->when, stage->when_words, &item))
+			ways |= 1u << i;
+	}
+	return (uint16_t)ways;
 }
 
 /* ---- putting and telling */
@@ -75,9 +126,36 @@ static bool source_should_wake(const struct kk_run *run)
 	return home >= run->plan->groups / 4;
 }
 
+/* Stages that keep the order wait for what comes, and for what will not come any more: those behind here are told of
+ * both ends and settled branches. What leaves this stage makes it the turn of others in it. */
+static void tell_waiting(struct worker *worker)
+{
+	struct kk_run *run = worker->run;
+	for (unsigned i = 0; i < worker->waiting_count; i++) {
+		const unsigned s = worker->waiting[i];
+		const struct kk_plan_stage *stage = &worker->plan->stage[s];
+		if (!worker->ended && s != worker->stage)
+			continue;
+		if (stage->ordering && kk_event_waited(kk_ring_items_event(run->ring[KK_RING_STAGE + s])))
+			kk_ring_announce(run->ring[KK_RING_STAGE + s], 1);
+		if (stage->in_order && run->arena[s] && kk_event_waited(kk_arena_room_event(run->arena[s])))
+			kk_event_wake(kk_arena_room_event(run->arena[s]), (int)stage->workers, run->bell[s]);
+	}
+	worker->ended = worker->moved = false;
+}
+
+void deliver_announce_late(struct worker *worker)
+{
+	if (worker_clock() - worker->announced_ns > LATE_NS)
+		deliver_announce(worker);
+}
+
 void deliver_announce(struct worker *worker)
 {
 	bool home = false;
+	worker->announced_ns = worker->last_ns;
+	if (worker->ended || worker->moved)
+		tell_waiting(worker);
 	for (unsigned r = 0; r < KK_RING_STAGE + worker->plan->stage_count; r++) {
 		if (!worker->owed[r])
 			continue;
@@ -100,11 +178,21 @@ static unsigned end_of(unsigned verdict)
 	return verdict == KK_FAIL ? END_FAILED : verdict == KK_SKIP ? END_SKIPPED : END_DONE;
 }
 
-static unsigned ring_of_end(unsigned end)
+/* What is to be written down goes to the recorder first, which sends it home. */
+static unsigned ring_of_end(const struct kk_plan *plan, unsigned end)
 {
 	static const unsigned ring[] = {
 	    [END_SKIPPED] = KK_RING_SKIPPED, [END_DONE] = KK_RING_DONE, [END_FAILED] = KK_RING_RECORDER};
-	return ring[end];
+	return end == END_DONE && plan->manifest_file ? KK_RING_RECORDER : ring[end];
+}
+
+unsigned deliver_end(const struct kk_run *run, uint32_t handle, unsigned verdict)
+{
+	static const unsigned ring[] = {
+	    [END_SKIPPED] = KK_RING_SKIPPED, [END_DONE] = KK_RING_DONE, [END_FAILED] = KK_RING_FAILED};
+	unsigned end =
+	    run->plan->lanes > 1 ? (unsigned)(kk_word_load(run_group(run, handle)) >> 28) & 0xf : end_of(verdict);
+	return end >= END_SKIPPED && end <= END_FAILED ? ring[end] : KK_RING_FAILED;
 }
 
 /* The group word of a source item with branches: life:32 | end:4 | last:8 | settled:20. */
@@ -113,25 +201,43 @@ static uint64_t group_make(uint32_t life, unsigned end, unsigned last, uint32_t 
 	return (uint64_t)life << 32 | (uint64_t)end << 28 | (uint64_t)last << 20 | settled;
 }
 
-/* Notes that this lane (and what would have branched off it) has ended. Returns the end of the whole item if this lane
- * was the last and so has to send it home, 0 if it was not. */
-static unsigned settle_lane(struct worker *worker, uint32_t handle, const struct item_head *head)
+/* Notes that the lanes `settles`, this one and what would have branched off it, have ended so. Returns the end of the
+ * whole item if this lane was the last and so has to send it home, 0 if it was not. */
+static unsigned settle_lanes(struct worker *worker, uint32_t handle, uint64_t sequence, unsigned lane, uint32_t settles,
+                             unsigned mine)
 {
 	uint64_t *word = run_group(worker->run, handle), now = kk_word_load(word), next;
-	const uint32_t all = (1u << worker->plan->lanes) - 1, below = worker->route[head->lane].below;
-	const uint32_t settles = head->verdict == KK_PASS ? 1u << head->lane : below;
+	const uint32_t all = (1u << worker->plan->lanes) - 1;
 	do {
 		uint32_t settled = now & 0xfffff;
-		if ((uint32_t)(now >> 32) != (uint32_t)head->sequence)
+		if ((uint32_t)(now >> 32) != (uint32_t)sequence)
 			return 0;
-		unsigned end = (unsigned)(now >> 28) & 0xf, mine = end_of(head->verdict);
-		if (settled >> head->lane & 1) /* a predecessor of ours got as far as this */
-			return settled == all && ((now >> 20) & 0xff) == head->lane ? end : 0;
+		unsigned end = (unsigned)(now >> 28) & 0xf;
+		if (settled >> lane & 1) /* a predecessor of ours got as far as this */
+			return settled == all && ((now >> 20) & 0xff) == lane ? end : 0;
 		settled |= settles;
-		next = group_make((uint32_t)head->sequence, end > mine ? end : mine, settled == all ? head->lane : 0xff,
-		                  settled);
+		next = group_make((uint32_t)sequence, end > mine ? end : mine, settled == all ? lane : 0xff, settled);
 	} while (!kk_word_swap(word, &now, next));
+	worker->ended = true;
 	return (next & 0xfffff) == all ? (unsigned)(next >> 28) & 0xf : 0;
+}
+
+/* The lane of this header, ended by a verdict. */
+static unsigned settle_lane(struct worker *worker, uint32_t handle, const struct item_head *head)
+{
+	const uint32_t below = worker->stage_plan ? worker->route[head->lane].below
+	                                          : lanes_below(worker->plan, head->fail_stage, head->lane);
+	return settle_lanes(worker, handle, head->sequence, head->lane,
+	                    head->verdict == KK_PASS ? 1u << head->lane : below, end_of(head->verdict));
+}
+
+/* Has a predecessor of ours settled this lane? Then all that it did before is done, and what stands there may belong to
+ * the next item. While it is not settled, it is ours, and the item cannot end. */
+static bool has_settled(const struct worker *worker, uint32_t handle, const struct item_head *head)
+{
+	uint64_t now = worker->plan->lanes > 1 ? kk_word_load(run_group(worker->run, handle)) : 0;
+	return worker->plan->lanes > 1 &&
+	       ((uint32_t)(now >> 32) != (uint32_t)head->sequence || (now >> head->lane & 1));
 }
 
 static void release_pay(struct kk_run *run, const struct item_head *head, unsigned side)
@@ -141,14 +247,26 @@ static void release_pay(struct kk_run *run, const struct item_head *head, unsign
 		kk_block_release(run->arena[stage], &head->pay[side], head->lane);
 }
 
+bool deliver_settle(struct worker *worker, uint32_t handle, const struct item_head *head)
+{
+	if (worker->plan->lanes == 1 || settle_lane(worker, handle, head))
+		return true;
+	kk_table_park(worker->run->table, handle);
+	return false;
+}
+
 static bool end_item(struct worker *worker, uint32_t handle, const struct item_head *head, unsigned side, bool wait)
 {
+	if (head->verdict == KK_FAIL && head->kept)
+		return deliver_put(worker, KK_RING_RECORDER, handle, 0, wait);
 	release_pay(worker->run, head, side);
 	unsigned end = end_of(head->verdict);
 	if (worker->plan->lanes > 1)
 		end = settle_lane(worker, handle, head);
+	if (end == END_DONE)
+		worker_item_done(worker, run_record(worker->run, handle)->born_ns);
 	if (end)
-		return deliver_put(worker, ring_of_end(end), handle, 0, wait);
+		return deliver_put(worker, ring_of_end(worker->plan, end), handle, 0, wait);
 	kk_table_park(worker->run->table, handle);
 	return true;
 }
@@ -176,6 +294,8 @@ static bool start_branch(struct worker *worker, uint32_t handle, const struct it
 	branch->pay[0] = head->pay[side];
 	branch->pay[1] = (struct kk_block_ref){.index = 0};
 	branch->pay_stage[0] = head->pay_stage[side];
+	if (run->layout.note_stride)
+		note_branch(run, handle, other);
 	if (branch->pay[0].index != 0)
 		kk_block_add_lane(run->arena[branch->pay_stage[0]], &branch->pay[0], lane);
 	return deliver_put(worker, ring, other, 0, wait);

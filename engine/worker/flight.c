@@ -39,6 +39,8 @@ static enum kk_verdict submit(struct flight *f, struct hand *hand)
 	struct worker *worker = f->worker;
 	worker_current(worker, CURRENT_ITEM, hand->handle);
 	worker_call_begins(worker);
+	if (!hand->began_ns)
+		hand->began_ns = worker->last_ns;
 	enum kk_verdict verdict = worker->module->submit(&worker->context, &hand->item);
 	worker_call_ends(worker);
 	worker_current(worker, CURRENT_NOTHING, 0);
@@ -116,8 +118,10 @@ static void finish_all(struct flight *f)
 		if (!hand->in_use || !hand->settled)
 			continue;
 		/* Settled once; delivering may take several turns. */
-		if (hand->verdict != KK_PENDING)
+		if (hand->verdict != KK_PENDING) {
+			worker_calls_took(worker, worker->last_ns - hand->began_ns, 1);
 			hand_settle(hand, hand->verdict);
+		}
 		hand->verdict = KK_PENDING;
 		if (!deliver(worker, hand->handle, false))
 			continue;

@@ -33,6 +33,7 @@ void hand_clear(struct hand *hand, struct worker *worker, uint32_t handle)
 	hand->reserved.index = 0;
 	hand->committed = false;
 	hand->field_bytes = 0;
+	hand->began_ns = 0;
 	hand->lane = 0;
 	hand->inherited = 0;
 	hand->fail_class = KK_FAIL_OTHER;
@@ -53,6 +54,8 @@ int hand_take(struct hand *hand, struct worker *worker, uint32_t handle)
 	if (!kk_table_look(worker->run->table, handle, &head, ITEM_HEAD_HOP, &own) || !head_is_sound(worker, &head))
 		return -1;
 	hand->lane = head.lane;
+	if (worker->run->layout.note_stride)
+		note_taken(hand);
 	/* An heir must not take what an earlier stage left here for something that was made and not decided upon. */
 	run_head(worker->run, handle)->pay[!own.side].index = 0;
 	return show_payload(hand, &head, own.side);
@@ -164,8 +167,7 @@ static const char *find_field(const char *fields, uint64_t bytes, const char *na
 	return NULL;
 }
 
-/* hand->inherited bytes. */
-static const char *inherited_fields(const struct hand *hand)
+const char *hand_inherited_fields(const struct hand *hand)
 {
 	return (const char *)hand->item.data + fields_offset(hand->item.size);
 }
@@ -179,7 +181,7 @@ const char *hand_field(const struct hand *hand, const char *name)
 	value = find_field(hand->fields, hand->field_bytes, name);
 	if (value)
 		return value;
-	return hand->inherited ? find_field(inherited_fields(hand), hand->inherited, name) : NULL;
+	return hand->inherited ? find_field(hand_inherited_fields(hand), hand->inherited, name) : NULL;
 }
 
 int hand_set_field(struct hand *hand, const char *name, const char *value)
@@ -216,7 +218,7 @@ static bool seal(struct hand *hand, struct item_head *head, unsigned side)
 	to += offset;
 	memcpy(to, hand->fields, hand->field_bytes);
 	if (hand->inherited)
-		memcpy(to + hand->field_bytes, inherited_fields(hand), hand->inherited);
+		memcpy(to + hand->field_bytes, hand_inherited_fields(hand), hand->inherited);
 	hand->reserved.size = (uint32_t)hand->committed_bytes;
 	hand->reserved.extra = hand->field_bytes + hand->inherited;
 	kk_block_shrink(arena, &hand->reserved, offset + hand->reserved.extra);
@@ -234,6 +236,8 @@ void hand_settle(struct hand *hand, enum kk_verdict verdict)
 	unsigned side = kk_table_own(worker->run->table, hand->handle).side;
 	if (verdict != KK_PASS && verdict != KK_SKIP)
 		verdict = KK_FAIL;
+	if (worker->run->layout.note_stride)
+		note_settled(hand, verdict);
 	head->verdict = (uint8_t)verdict;
 	head->replaced = 0;
 	if (verdict == KK_PASS && hand->committed) {
@@ -247,9 +251,8 @@ void hand_settle(struct hand *hand, enum kk_verdict verdict)
 	}
 	if (verdict == KK_FAIL) {
 		head->fail_class = (uint8_t)hand->fail_class;
-		head->fail_stage = (uint8_t)worker->stage;
 		memcpy(head->text, hand->text, sizeof(head->text));
-		worker->now.failed++;
+		note_failure(worker, head, side, 0, 1 + (unsigned)(head->trials >> 56));
 	}
 	if (head->trials != 0)
 		head->trials = 0; /* what it survived here says nothing about the next stage */

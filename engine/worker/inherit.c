@@ -3,8 +3,10 @@
 #include "run/commons.h"
 #include "run/shared.h"
 #include "worker/crew.h"
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* How often a death charges an item. An item that the stage was called for is the culprit of a crash or time-out; of
  * a SIGKILL from outside, or of a crash among many, it is only a suspect. A suspect beyond doubt is run by itself,
@@ -65,7 +67,7 @@ static struct trials charge(struct worker *worker, uint32_t handle)
 
 int handles_add(struct handles *list, uint32_t handle)
 {
-	if (list->count == list->room) {
+	if (list->first + list->count == list->room) {
 		uint32_t room = list->room ? list->room * 2 : 64;
 		uint32_t *at = realloc(list->at, room * sizeof(*at));
 		if (!at)
@@ -73,7 +75,7 @@ int handles_add(struct handles *list, uint32_t handle)
 		list->at = at;
 		list->room = room;
 	}
-	list->at[list->count++] = handle;
+	list->at[list->first + list->count++] = handle;
 	return KK_OK;
 }
 
@@ -81,11 +83,27 @@ int64_t handles_shift(struct handles *list)
 {
 	if (list->count == 0)
 		return -1;
-	uint32_t first = list->at[0];
 	list->count--;
-	for (uint32_t i = 0; i < list->count; i++)
-		list->at[i] = list->at[i + 1];
-	return first;
+	return list->at[list->first++] & ~HANDLE_ALONE;
+}
+
+bool handles_alone(const struct handles *list)
+{
+	return list->count > 0 && (list->at[list->first] & HANDLE_ALONE);
+}
+
+/* The signal that the predecessor died of; 0: of none, or it was killed by us. */
+static int last_signal(const struct worker *worker)
+{
+	const struct role_entry *entry = worker->entry;
+	char text[sizeof(entry->text) + 1] = "";
+	memcpy(text, entry->text, sizeof(entry->text));
+	for (int signal = 1; signal < NSIG && strncmp(text, "SIG", 3) == 0; signal++) {
+		const char *name = sigabbrev_np(signal);
+		if (name && strcmp(text + 3, name) == 0)
+			return signal;
+	}
+	return 0;
 }
 
 /* An item whose workers die of it goes to the dead letters. */
@@ -95,10 +113,9 @@ static int give_up(struct worker *worker, uint32_t handle, unsigned deaths)
 	head->verdict = KK_FAIL;
 	head->replaced = 0;
 	head->fail_class = worker->entry->cause == KK_CAUSE_TIMEOUT ? KK_FAIL_TIMEOUT : KK_FAIL_CRASHED;
-	head->fail_stage = (uint8_t)worker->stage;
 	snprintf(head->text, sizeof(head->text), "its worker ended by %.*s at each of %u attempts",
 	         (int)sizeof(worker->entry->text), worker->entry->text, deaths);
-	worker->now.failed++;
+	note_failure(worker, head, kk_table_own(worker->run->table, handle).side, last_signal(worker), deaths);
 	worker->now.items++;
 	return deliver(worker, handle, true) ? KK_OK : KK_ERR_CORRUPT;
 }
@@ -138,7 +155,7 @@ static int redo(void *arg, uint32_t handle, unsigned ring)
 	struct trials t = charge(worker, handle);
 	if (t.charged >= worker->plan->attempts)
 		return give_up(worker, handle, t.charged);
-	return handles_add(t.suspicion >= SUSPICION_ENOUGH ? &worker->solo : &worker->redo, handle);
+	return handles_add(&worker->redo, t.suspicion >= SUSPICION_ENOUGH ? handle | HANDLE_ALONE : handle);
 }
 
 static int complete(void *arg, uint32_t handle)
@@ -162,12 +179,29 @@ static int wait_room(void *arg, struct kk_ring *ring)
 	return KK_OK;
 }
 
+/* What is in hand was found in the order of the table. It is done in the order in which it came, or else a worker's
+ * death would mix what is in order; where nothing has to be, suspects come last. */
+static int by_turn(const void *left, const void *right, void *arg)
+{
+	const struct worker *worker = arg;
+	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+	uint64_t position = (kk_table_own(worker->run->table, a & ~HANDLE_ALONE).position -
+	                     kk_table_own(worker->run->table, b & ~HANDLE_ALONE).position) &
+	                    ((UINT64_C(1) << KK_POSITION_BITS) - 1);
+	if (worker->waiting_count == 0 && (a & HANDLE_ALONE) != (b & HANDLE_ALONE))
+		return a & HANDLE_ALONE ? 1 : -1;
+	return position == 0 ? 0 : position >> (KK_POSITION_BITS - 1) ? -1 : 1;
+}
+
 int inherit(struct worker *worker)
 {
 	struct kk_heir heir = {complete, redo, ring_of, wait_room, worker};
 	long status = kk_table_inherit(worker->run->table, &heir);
 	if (status < 0)
 		return (int)status;
+	if (worker->redo.count > 1)
+		qsort_r(worker->redo.at + worker->redo.first, worker->redo.count, sizeof(*worker->redo.at), by_turn,
+		        worker);
 	/* All that the last death charges is charged: an item that is taken from now on was not there. */
 	worker_current(worker, CURRENT_NOTHING, 0);
 	if (worker->arena) {

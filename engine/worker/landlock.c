@@ -88,7 +88,7 @@ static int allow_needs(int ruleset, uint64_t all, unsigned needs, const struct k
 		return -1;
 	if (!(needs & KK_NEED_WRITE))
 		return 0;
-	if (allow(ruleset, ".", WRITING & all) < 0)
+	if (!(paths && paths->nowhere_else) && allow(ruleset, ".", WRITING & all) < 0)
 		*skipped = ".";
 	for (size_t i = 0; paths && i < paths->count; i++)
 		if (allow(ruleset, paths->write[i], WRITING & all) < 0)

@@ -78,6 +78,7 @@ int work_line(struct worker *worker)
 		worker_call_begins(worker);
 		bool sound = work_batch(worker, handles, taken);
 		uint64_t took_ns = worker_call_ends(worker);
+		worker_calls_took(worker, took_ns, (unsigned)taken);
 		deliver_announce(worker);
 		if (!sound)
 			return KK_WORKER_CORRUPT;

@@ -17,12 +17,14 @@
 #ifndef ENGINE_WORKER_SANDBOX_H
 #define ENGINE_WORKER_SANDBOX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Where a stage with KK_NEED_WRITE may write besides the current directory. Borrowed for the call. */
 struct kk_sandbox_paths {
 	const char *const *write; /* absolute */
 	size_t count;
+	bool nowhere_else; /* not even in the current directory */
 };
 
 /* kk_sandbox_enter - closes the sandbox around this process; there is no way back. `needs`: enum kk_need. `paths` may

@@ -34,18 +34,19 @@ void worker_current(struct worker *worker, enum current_kind kind, uint32_t hand
 
 void worker_next_call(struct worker *worker)
 {
-	kk_word_count(&worker->page->calls, ++worker->now.calls);
+	kk_word_count(&worker->page->counters.calls, ++worker->now.calls);
 }
 
 void worker_call_begins(struct worker *worker)
 {
-	worker->now.since_ns = worker_clock();
-	kk_word_store(&worker->page->since_ns, worker->now.since_ns);
+	worker->now.since_ns = worker->last_ns = worker_clock();
+	kk_word_store(&worker->page->counters.since_ns, worker->now.since_ns);
 }
 
 uint64_t worker_call_ends(struct worker *worker)
 {
-	uint64_t took = worker_clock() - worker->now.since_ns;
+	worker->last_ns = worker_clock();
+	uint64_t took = worker->last_ns - worker->now.since_ns;
 	worker->now.busy_ns += took;
 	worker->now.since_ns = 0;
 	worker_publish_counters(worker);
@@ -54,10 +55,11 @@ uint64_t worker_call_ends(struct worker *worker)
 
 void worker_publish_counters(struct worker *worker)
 {
-	uint64_t *to = (uint64_t *)(void *)worker->page;
+	uint64_t *to = (uint64_t *)(void *)&worker->page->counters;
 	const uint64_t *from = (const uint64_t *)(const void *)&worker->now;
 	for (size_t i = 0; i < sizeof(worker->now) / sizeof(*from); i++)
 		kk_word_count(&to[i], from[i]);
+	worker_items_took(worker);
 }
 
 void worker_sleep(struct worker *worker, struct kk_event *event, uint32_t ticket)
@@ -69,9 +71,14 @@ void worker_sleep(struct worker *worker, struct kk_event *event, uint32_t ticket
 	worker_publish_counters(worker);
 	if (kk_event_sleep(event, ticket, KK_BACKSTOP_NS) == KK_ERR_TIMEOUT)
 		worker->now.backstops++;
+	worker->last_ns = worker_clock();
+	if (worker->in && event == kk_ring_items_event(worker->in))
+		worker->now.starved_ns += worker->last_ns - slept;
+	else
+		worker->now.blocked_ns += worker->last_ns - slept;
 	if (since) {
-		worker->now.since_ns = since + (worker_clock() - slept);
-		kk_word_store(&worker->page->since_ns, worker->now.since_ns);
+		worker->now.since_ns = since + (worker->last_ns - slept);
+		kk_word_store(&worker->page->counters.since_ns, worker->now.since_ns);
 	}
 }
 
@@ -140,8 +147,8 @@ static int attach(struct worker *worker)
 		return -1;
 	}
 	worker->entry = &worker->run->roles[worker->role];
-	worker->page = worker->run->counters[worker->role];
-	memcpy(&worker->now, worker->page, sizeof(worker->now));
+	worker->page = worker->run->page[worker->role];
+	worker->now = worker->page->counters;
 	worker->now.since_ns = 0;
 	worker->now.in_flight = 0;
 	if (!worker->stage_plan) {
@@ -236,7 +243,11 @@ static void limit_heap(struct worker *worker)
 static int close_sandbox(struct worker *worker, unsigned needs)
 {
 	char level[400];
-	struct kk_sandbox_paths paths = {(const char *const *)worker->writes, worker->write_count};
+	struct kk_sandbox_paths paths = {
+	    .write = (const char *const *)worker->writes,
+	    .count = worker->write_count,
+	    .nowhere_else = !worker->stage_plan,
+	};
 	int status = kk_sandbox_enter(needs, &paths, level, sizeof(level));
 	enum kk_log_level loud = worker->start.life == 1 ? KK_LOG_WARNING : KK_LOG_DEBUG;
 	worker_log(worker, status < 0 ? KK_LOG_ERROR : status > 0 ? loud : KK_LOG_DEBUG, "sandbox: %s", level);
@@ -300,7 +311,7 @@ static int play_recorder(struct worker *worker)
 {
 	if (recorder_open(worker) < 0)
 		return KK_WORKER_DISK_FULL;
-	if (close_sandbox(worker, 0) < 0)
+	if (close_sandbox(worker, worker->write_count ? KK_NEED_WRITE : 0) < 0)
 		return KK_WORKER_CANNOT;
 	worker_state(worker, KK_ROLE_RUNNING);
 	return work_recorder(worker);

@@ -74,7 +74,7 @@ static struct worker *start(unsigned role)
 	w->run = kk_run_attach(&plan, role, &fds, &error);
 	assert_non_null(w->run);
 	w->entry = &w->run->roles[role];
-	w->page = w->run->counters[role];
+	w->page = w->run->page[role];
 	w->context = (struct kk_context){.host = &worker_host};
 	w->module = &source_stage;
 	w->in = w->run->ring[w->stage_plan ? KK_RING_STAGE + w->stage : KK_RING_RECORDER];

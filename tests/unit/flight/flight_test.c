@@ -70,7 +70,7 @@ static struct worker *start(unsigned role, const struct kk_stage *module)
 	w->run = kk_run_attach(&plan, role, &fds, &error);
 	assert_non_null(w->run);
 	w->entry = &w->run->roles[role];
-	w->page = w->run->counters[role];
+	w->page = w->run->page[role];
 	w->context = (struct kk_context){.host = &worker_host};
 	w->module = module;
 	w->in = w->run->ring[KK_RING_STAGE + w->stage];
