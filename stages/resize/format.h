@@ -8,12 +8,16 @@
 #include <stddef.h>
 #include <vips/vips.h>
 
-enum format { FORMAT_NONE = 0, FORMAT_JPEG, FORMAT_PNG, FORMAT_WEBP, FORMAT_GIF, FORMAT_COUNT };
-
-/* How to write a picture. */
-struct encoding {
-	int quality;        /* 1 .. 100; png has none                               */
-	bool keep_metadata; /* EXIF, XMP and profile of the source stay             */
+enum format {
+	FORMAT_NONE = 0,
+	FORMAT_JPEG,
+	FORMAT_PNG,
+	FORMAT_WEBP,
+	FORMAT_GIF,
+	FORMAT_AVIF,
+	FORMAT_HEIC,
+	FORMAT_TIFF,
+	FORMAT_COUNT
 };
 
 struct format_row {
@@ -21,14 +25,18 @@ struct format_row {
 	const char *content_type;
 	const char *loader;                                        /* the class of libvips that reads it        */
 	int (*load)(void *data, size_t size, VipsImage **to, ...); /* lazily: only the header is read           */
-	int (*encode)(VipsImage *, const struct encoding *, void **to,
-	              size_t *size); /* NULL: not written here; g_free */
-	bool alpha;                  /* can hold transparency                     */
-	int max_side;                /* largest that can be written, pixels       */
+	unsigned heap_bytes;                                       /* at most, for each pixel of the source     */
+	int max_side;                                              /* largest that can be written, pixels       */
+	bool written;                                              /* can be a result                           */
+	bool alpha;                                                /* can hold transparency                     */
+	bool shrinks;                                              /* its loader can make it smaller            */
 };
 
-/* format_sniff - the format that the magic bytes claim; FORMAT_NONE: none that is decoded. */
+/* format_sniff - the format that the magic bytes claim; FORMAT_NONE: none that is known. */
 enum format format_sniff(const void *data, size_t size);
+
+/* format_named - the format of this name; FORMAT_NONE: there is none. */
+enum format format_named(const char *name);
 
 /* format_row - the facts about a format other than FORMAT_NONE; static. */
 const struct format_row *format_row(enum format format);

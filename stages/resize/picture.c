@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "picture.h"
-#include <malloc.h>
-#include <pthread.h>
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
 
 /* What the pipeline takes beside pictures that a decoder keeps whole: measured with photos of 2 to 50 Mpx and boxes of
@@ -11,119 +9,11 @@
 #define BYTES_PER_COLUMN       512
 #define BYTES_PER_OUTPUT_PIXEL 16
 
-#define MMAP_BYTES  (256 << 10)
-#define STACK_BYTES (2 << 20)
-
-/* Warnings about odd metadata are no concern of anybody's; GLib would print them. */
-static void swallow(const char *domain, GLogLevelFlags level, const char *text, void *user)
-{
-	(void)domain, (void)level, (void)text, (void)user;
-}
-
-static void allow_only_our_loaders(void)
-{
-	vips_block_untrusted_set(TRUE);
-	vips_operation_block_set("VipsForeignLoad", TRUE);
-	for (enum format format = FORMAT_NONE + 1; format < FORMAT_COUNT; format++)
-		vips_operation_block_set(format_row(format)->loader, FALSE);
-}
-
-/* rehearse - encodes, reads and shrinks a small picture in one format. 0 or -1. */
-static int rehearse(enum format format)
-{
-	const struct encoding how = {.quality = 90};
-	const struct picture_box box = {.width = 16, .height = 16, .opaque = true};
-	VipsImage *blank = NULL, *small = NULL;
-	void *large_bytes = NULL, *small_bytes = NULL;
-	struct picture_bytes bytes = {.format = format};
-	struct picture_header header;
-	size_t size;
-
-	int result = -1;
-	if (vips_black(&blank, 96, 64, "bands", 3, NULL) != 0 ||
-	    format_row(format)->encode(blank, &how, &large_bytes, &bytes.size) != 0)
-		goto out;
-	bytes.data = large_bytes;
-	if (picture_read_header(&bytes, &header) != 0)
-		goto out;
-	small = picture_shrink(&bytes, &header, &box);
-	if (small && format_row(format)->encode(small, &how, &small_bytes, &size) == 0)
-		result = 0;
-out:
-	g_clear_object(&small);
-	g_clear_object(&blank);
-	g_free(small_bytes);
-	g_free(large_bytes);
-	return result;
-}
-
-/* keep_memory_flat - one heap, from which large buffers stay out, and small stacks for the helper threads: else what a
- * process holds depends on the pictures it has seen, and a limit on it would have to be wide. If the C library declines
- * (a debugging malloc does) the results are the same. */
-static void keep_memory_flat(void)
-{
-	pthread_attr_t attributes;
-	(void)mallopt(M_ARENA_MAX, 1);
-	(void)mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
-	if (pthread_attr_init(&attributes) != 0)
-		return;
-	if (pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0)
-		(void)pthread_setattr_default_np(&attributes);
-	pthread_attr_destroy(&attributes);
-}
-
-/* set_up - how libvips is to behave. */
-static void set_up(void)
-{
-	vips_leak_set(FALSE);
-	vips_concurrency_set(1);
-	vips_cache_set_max(0);
-	allow_only_our_loaders();
-}
-
-/* claim_code_memory - libvips compiles its inner loops as it goes. Memory for that comes from a short-lived file, of
- * which one mapping is written and another executed; where no file can be made it would be memory that is both. So the
- * first program is compiled now. No pixel is made of it, hence no thread started. 0 or -1. */
-static int claim_code_memory(void)
-{
-	VipsImage *blank = NULL, *reduced = NULL;
-	int result = -1;
-	if (vips_black(&blank, 64, 64, "bands", 3, NULL) == 0 && vips_reducev(blank, &reduced, 2.5, NULL) == 0)
-		result = 0;
-	g_clear_object(&reduced);
-	g_clear_object(&blank);
-	return result;
-}
-
-int picture_library_open(char *why, size_t why_size)
-{
-	keep_memory_flat();
-	g_log_set_default_handler(swallow, NULL);
-	/* libvips looks for its plug-ins (ImageMagick, poppler, ...) under this place; they would only be weight. */
-	if (setenv("VIPSHOME", "/nonexistent", 1) != 0 || setenv("VIPS_DISC_THRESHOLD", "1000000m", 1) != 0) {
-		g_snprintf(why, why_size, "out of memory");
-		return -1;
-	}
-	int result = vips_init("kakehi");
-	if (result == 0) {
-		set_up();
-		result = claim_code_memory();
-	}
-	if (result != 0)
-		picture_error(why, why_size);
-	return result;
-}
-
-int picture_library_rehearse(char *why, size_t why_size)
-{
-	int result = 0;
-	for (enum format format = FORMAT_NONE + 1; result == 0 && format < FORMAT_COUNT; format++)
-		if (format_row(format)->encode)
-			result = rehearse(format);
-	if (result != 0)
-		picture_error(why, why_size);
-	return result;
-}
+static const VipsKernel kernels[] = {
+    [KERNEL_NEAREST] = VIPS_KERNEL_NEAREST,   [KERNEL_LINEAR] = VIPS_KERNEL_LINEAR,
+    [KERNEL_CUBIC] = VIPS_KERNEL_CUBIC,       [KERNEL_MITCHELL] = VIPS_KERNEL_MITCHELL,
+    [KERNEL_LANCZOS2] = VIPS_KERNEL_LANCZOS2, [KERNEL_LANCZOS3] = VIPS_KERNEL_LANCZOS3,
+};
 
 static int image_int(VipsImage *image, const char *name, int otherwise)
 {
@@ -144,15 +34,18 @@ static uint64_t whole_bytes(VipsImage *image, enum format format)
 {
 	uint64_t pixels = (uint64_t)image->Xsize * (uint64_t)image->Ysize;
 	bool interlaced = image_int(image, "interlaced", 0) != 0;
-	if (format == FORMAT_GIF || (format == FORMAT_WEBP && image_int(image, VIPS_META_N_PAGES, 1) > 1))
-		return pixels * 8; /* the frame, and the canvas it is painted on */
-	if (format == FORMAT_WEBP)
-		return pixels * 4;
-	if (!interlaced)
-		return 0;
-	if (format == FORMAT_JPEG) /* every coefficient, 16 bit each */
-		return is_subsampled(image) ? pixels * 3 : pixels * 2 * (uint64_t)image->Bands;
-	return pixels * VIPS_IMAGE_SIZEOF_PEL(image);
+	switch (format) {
+	case FORMAT_JPEG: /* every coefficient, 16 bit each */
+		return !interlaced ? 0 : is_subsampled(image) ? pixels * 3 : pixels * 2 * (uint64_t)image->Bands;
+	case FORMAT_PNG:
+		return interlaced ? pixels * VIPS_IMAGE_SIZEOF_PEL(image) : 0;
+	case FORMAT_WEBP:
+		return image_int(image, VIPS_META_N_PAGES, 1) > 1 ? pixels * 8 : pixels * 4;
+	case FORMAT_TIFF:
+		return pixels * VIPS_IMAGE_SIZEOF_PEL(image);
+	default:
+		return pixels * format_row(format)->heap_bytes;
+	}
 }
 
 int picture_read_header(const struct picture_bytes *bytes, struct picture_header *to)
@@ -161,64 +54,221 @@ int picture_read_header(const struct picture_bytes *bytes, struct picture_header
 	if (format_row(bytes->format)
 	        ->load((void *)bytes->data, bytes->size, &image, "access", VIPS_ACCESS_SEQUENTIAL, NULL) != 0)
 		return -1;
-	bool sideways = image_int(image, VIPS_META_ORIENTATION, 1) >= 5;
+	int orientation = image_int(image, VIPS_META_ORIENTATION, 1);
+	if (orientation < 1 || orientation > 8)
+		orientation = 1;
 	*to = (struct picture_header){
-	    .width = sideways ? image->Ysize : image->Xsize,
-	    .height = sideways ? image->Xsize : image->Ysize,
+	    .width = orientation >= 5 ? image->Ysize : image->Xsize,
+	    .height = orientation >= 5 ? image->Xsize : image->Ysize,
+	    .orientation = orientation,
 	    .whole_bytes = whole_bytes(image, bytes->format),
-	    .profile = vips_image_get_typeof(image, VIPS_META_ICC_NAME) != 0,
 	};
 	g_object_unref(image);
 	return 0;
 }
 
-/* flatten - puts a picture with transparency on the background; takes the reference over. NULL on error. */
-static VipsImage *flatten(VipsImage *image, const struct picture_box *box)
+/* Each step takes the reference of the picture before it over and gives one of its own; NULL goes through. */
+#define STEP(image, call)                                                                                              \
+	do {                                                                                                           \
+		VipsImage *made = NULL;                                                                                \
+		if ((image) && (call) != 0)                                                                            \
+			g_clear_object(&made);                                                                         \
+		g_clear_object(&(image));                                                                              \
+		(image) = made;                                                                                        \
+	} while (0)
+
+/* shrink_on_load - 1, 2, 4 or 8: what the loader may divide by. */
+static int shrink_on_load(int width, int height, const struct geometry *lying, const struct picture_wish *wish)
 {
-	if (!vips_image_hasalpha(image))
-		return image;
-	VipsImage *colour = NULL, *flat = NULL;
-	VipsArrayDouble *background = vips_array_double_new(box->background, 3);
-	if (vips_colourspace(image, &colour, VIPS_INTERPRETATION_sRGB, NULL) == 0 &&
-	    vips_flatten(colour, &flat, "background", background, NULL) != 0)
-		flat = NULL;
-	vips_area_unref(VIPS_AREA(background));
-	g_clear_object(&colour);
-	g_object_unref(image);
-	return flat;
+	int shrink = 1;
+	while (shrink < 8 && width >= 2 * shrink * wish->reach * lying->full_w &&
+	       height >= 2 * shrink * wish->reach * lying->full_h)
+		shrink *= 2;
+	return shrink;
 }
 
-VipsImage *picture_shrink(const struct picture_bytes *bytes, const struct picture_header *header,
-                          const struct picture_box *box)
+static VipsImage *load(const struct picture_bytes *bytes, const struct picture_header *header,
+                       const struct geometry *lying, const struct picture_wish *wish)
 {
-	int width = box->enlarge ? box->width : VIPS_MIN(box->width, header->width);
-	int height = box->enlarge ? box->height : VIPS_MIN(box->height, header->height);
 	VipsImage *image = NULL;
-	/* Without a profile there is nothing to convert from: asking for sRGB all the same would cost a detour. And
-	 * vips_thumbnail_buffer drops its own fail_on: it must go to the loader as text. */
-	if (vips_thumbnail_buffer((void *)bytes->data, bytes->size, &image, width, "height", height, "size",
-	                          box->fit == FIT_FILL ? VIPS_SIZE_FORCE : VIPS_SIZE_BOTH, "crop",
-	                          box->fit == FIT_COVER ? VIPS_INTERESTING_CENTRE : VIPS_INTERESTING_NONE,
-	                          "option_string", "[fail_on=error]", "export_profile", header->profile ? "srgb" : NULL,
-	                          NULL) != 0)
+	const struct format_row *row = format_row(bytes->format);
+	bool turned = header->orientation >= 5;
+	int shrink = shrink_on_load(turned ? header->height : header->width, turned ? header->width : header->height,
+	                            lying, wish);
+	void *data = (void *)bytes->data;
+	int result;
+	if (!row->shrinks || shrink == 1 || wish->kernel == KERNEL_NEAREST)
+		result = row->load(data, bytes->size, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+		                   VIPS_FAIL_ON_ERROR, NULL);
+	else if (bytes->format == FORMAT_JPEG)
+		result = row->load(data, bytes->size, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+		                   VIPS_FAIL_ON_ERROR, "shrink", shrink, NULL);
+	else
+		result = row->load(data, bytes->size, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+		                   VIPS_FAIL_ON_ERROR, "scale", 1.0 / shrink, NULL);
+	return result == 0 ? image : NULL;
+}
+
+/* to_rgb - colour spaces in which colours cannot be mixed by weight, or whose numbers are not those of a screen. */
+static VipsImage *to_rgb(VipsImage *image)
+{
+	switch (image->Type) {
+	case VIPS_INTERPRETATION_sRGB:
+	case VIPS_INTERPRETATION_B_W:
+	case VIPS_INTERPRETATION_RGB16:
+	case VIPS_INTERPRETATION_GREY16:
+		return image;
+	case VIPS_INTERPRETATION_CMYK:
+		STEP(image, vips_icc_transform(image, &made, "srgb", "embedded", TRUE, "input_profile", "cmyk", "depth",
+		                               8, NULL));
+		break;
+	default:
+		STEP(image, vips_colourspace(image, &made, VIPS_INTERPRETATION_sRGB, NULL));
+	}
+	if (image)
+		vips_image_remove(image, VIPS_META_ICC_NAME);
+	return image;
+}
+
+/* scale - to the exact size, with colours weighed by their opacity. */
+static VipsImage *scale(VipsImage *image, const struct geometry *lying, VipsKernel kernel)
+{
+	VipsBandFormat format = image->BandFmt;
+	bool alpha = vips_image_hasalpha(image);
+	double across = (double)lying->full_w / image->Xsize, down = (double)lying->full_h / image->Ysize;
+	if (alpha)
+		STEP(image, vips_premultiply(image, &made, NULL));
+	STEP(image, vips_resize(image, &made, across, "vscale", down, "kernel", kernel, NULL));
+	if (alpha) {
+		STEP(image, vips_unpremultiply(image, &made, NULL));
+		STEP(image, vips_cast(image, &made, format, NULL));
+	}
+	return image;
+}
+
+/* render - makes the pixels, once, so that what follows may look at them in any order; only the part that is surely
+ * seen. Turns it upright. */
+static VipsImage *render(VipsImage *image, const struct picture_header *header, const struct geometry *lying,
+                         enum gravity gravity)
+{
+	if (gravity == GRAVITY_CENTRE && (lying->shown_w < lying->full_w || lying->shown_h < lying->full_h))
+		STEP(image,
+		     vips_extract_area(image, &made, (lying->full_w - lying->shown_w) / 2,
+		                       (lying->full_h - lying->shown_h) / 2, lying->shown_w, lying->shown_h, NULL));
+	STEP(image, (made = vips_image_copy_memory(image)) ? 0 : -1);
+	if (!image)
 		return NULL;
-	return box->opaque ? flatten(image, box) : image;
+	STEP(image, vips_copy(image, &made, NULL)); /* its metadata are ours to change */
+	if (image)
+		vips_image_set_int(image, VIPS_META_ORIENTATION, header->orientation);
+	STEP(image, vips_autorot(image, &made, NULL));
+	return image;
 }
 
-uint64_t picture_rows_bytes(int source_width, int width, int height)
+/* crop - keeps what is most worth seeing. */
+static VipsImage *crop(VipsImage *image, const struct picture_wish *wish)
 {
-	return BASE_BYTES + (uint64_t)source_width * BYTES_PER_COLUMN +
-	       (uint64_t)width * (uint64_t)height * BYTES_PER_OUTPUT_PIXEL;
+	const struct geometry *g = &wish->geometry;
+	if (image->Xsize == g->shown_w && image->Ysize == g->shown_h)
+		return image;
+	STEP(image,
+	     vips_smartcrop(image, &made, g->shown_w, g->shown_h, "interesting",
+	                    wish->gravity == GRAVITY_ATTENTION ? VIPS_INTERESTING_ATTENTION : VIPS_INTERESTING_ENTROPY,
+	                    NULL));
+	return image;
 }
 
-bool picture_error(char *to, size_t size)
+/* convert_profile - from the picture's own colour space to sRGB. A profile that makes no sense counts as none. */
+static VipsImage *convert_profile(VipsImage *image)
 {
-	const char *from = vips_error_buffer();
-	bool memory = strstr(from, "out of memory") != NULL;
-	size_t length = 0;
-	for (; length + 1 < size && from[length] && from[length] != '\n'; length++)
-		to[length] = from[length] >= ' ' && from[length] < 0x7f ? from[length] : '?';
-	to[length] = '\0';
-	vips_error_clear();
-	return memory;
+	VipsImage *converted = NULL;
+	if (vips_icc_transform(image, &converted, "srgb", "embedded", TRUE, "depth", 8, NULL) == 0) {
+		g_object_unref(image);
+		image = converted;
+	} else {
+		vips_error_clear();
+		STEP(image, vips_copy(image, &made, NULL));
+	}
+	if (image)
+		vips_image_remove(image, VIPS_META_ICC_NAME);
+	return image;
+}
+
+/* to_screen - 8 bits, in sRGB or grey, unless the profile stays. */
+static VipsImage *to_screen(VipsImage *image, bool keep_profile)
+{
+	if (!keep_profile && vips_image_get_typeof(image, VIPS_META_ICC_NAME))
+		image = convert_profile(image);
+	if (!image)
+		return NULL;
+	bool grey = image->Type == VIPS_INTERPRETATION_B_W || image->Type == VIPS_INTERPRETATION_GREY16;
+	if (image->BandFmt != VIPS_FORMAT_UCHAR)
+		STEP(image,
+		     vips_colourspace(image, &made, grey ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_sRGB, NULL));
+	return image;
+}
+
+/* has_border - is there anything around the picture? */
+static bool has_border(const struct geometry *g)
+{
+	return g->width != g->shown_w || g->height != g->shown_h;
+}
+
+/* to_colour - makes RGB of grey where the background is not grey. */
+static VipsImage *to_colour(VipsImage *image, const struct colour *background)
+{
+	bool grey = background->red == background->green && background->green == background->blue;
+	if (image && image->Bands < 3 && !grey)
+		STEP(image, vips_colourspace(image, &made, VIPS_INTERPRETATION_sRGB, NULL));
+	return image;
+}
+
+/* on_background - behind transparent parts, and around. */
+static VipsImage *on_background(VipsImage *image, const struct picture_wish *wish)
+{
+	const struct geometry *g = &wish->geometry;
+	const struct colour *c = &wish->background;
+	double parts[] = {c->red, c->green, c->blue, 255};
+	bool flatten = wish->opaque && vips_image_hasalpha(image);
+	if (flatten || has_border(g))
+		image = to_colour(image, c);
+	if (!image)
+		return NULL;
+	int bands = image->Bands;
+	if (bands == 2)
+		parts[1] = 255;
+	VipsArrayDouble *background = vips_array_double_new(parts, flatten ? bands - 1 : bands);
+	if (flatten)
+		STEP(image, vips_flatten(image, &made, "background", background, NULL));
+	if (has_border(g))
+		STEP(image, vips_embed(image, &made, g->x, g->y, g->width, g->height, "extend", VIPS_EXTEND_BACKGROUND,
+		                       "background", background, NULL));
+	vips_area_unref(VIPS_AREA(background));
+	return image;
+}
+
+VipsImage *picture_make(const struct picture_bytes *bytes, const struct picture_header *header,
+                        const struct picture_wish *wish)
+{
+	struct geometry lying = header->orientation >= 5 ? geometry_turned(&wish->geometry) : wish->geometry;
+	VipsImage *image = load(bytes, header, &lying, wish);
+	if (image)
+		image = to_rgb(image);
+	if (image)
+		image = scale(image, &lying, kernels[wish->kernel]);
+	if (image)
+		image = render(image, header, &lying, wish->gravity);
+	if (image)
+		image = crop(image, wish);
+	if (image)
+		image = to_screen(image, wish->keep_profile);
+	if (image)
+		image = on_background(image, wish);
+	STEP(image, (made = vips_image_copy_memory(image)) ? 0 : -1);
+	return image;
+}
+
+uint64_t picture_memory(int source_width, uint64_t pixels)
+{
+	return BASE_BYTES + (uint64_t)source_width * BYTES_PER_COLUMN + pixels * BYTES_PER_OUTPUT_PIXEL;
 }
