@@ -19,7 +19,7 @@ BEGIN {
 
 	# Which folders of engine/ a folder of engine/ may include from, besides itself and include/. The plan is plain
 	# data that everybody reads.
-	may["config"] = "graph/plan.h graph/build.h"
+	may["config"] = "graph/plan.h graph/build.h worker/name.h"
 	may["graph"] = "config/ run/run.h"
 	may["run"] = "graph/plan.h"
 	may["report"] = "graph/plan.h run/run.h"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/describe.h"
+#include "config/audit.h"
 #include "config/config.h"
+#include "config/effective.h"
 #include "config/resolve.h"
 #include "graph/build.h"
 #include "graph/plan.h"
@@ -23,6 +25,15 @@ enum { EXIT_FAILED = 70, EXIT_CONFIG = 78 };
 /* The descriptors of the child. What a module prints goes where the diagnostics go. */
 enum { FD_TEXT = 2, FD_PLAN = 3, FD_STAGE = 4, FD_LIFELINE = 5 };
 
+/* What the child is to do. It is a fork: it finds all of it in its memory. */
+struct job {
+	const struct kk_describe_request *request;
+	const char *file; /* how messages call it */
+	const char *text;
+	size_t size;
+	bool effective; /* to send the effective config instead of the plan */
+};
+
 /* ---- the child */
 
 static int write_all(int fd, const void *from, size_t bytes)
@@ -41,10 +52,89 @@ static int write_all(int fd, const void *from, size_t bytes)
 	return KK_OK;
 }
 
-/* The whole file, at most one byte more than is allowed; the caller frees *text. */
+/* Tells the parent which stage's code runs next. That it could not be told only makes a later message vaguer. */
+static void tell_stage(void *user, const char *stage)
+{
+	(void)user;
+	(void)!write_all(FD_STAGE, stage, strlen(stage) + 1);
+}
+
+static struct kk_document *parse(const struct job *job, struct kk_diagnostics *diagnostics)
+{
+	const struct kk_describe_request *request = job->request;
+	struct kk_document *document = kk_document_parse(job->text, job->size, diagnostics);
+
+	for (size_t i = 0; document && i < request->set_count; i++)
+		kk_document_set(document, request->sets[i], (uint32_t)i + 1, diagnostics);
+	return document;
+}
+
+/* What the parent waits for; *bytes of it, the caller's to free. NULL: there is a mistake. */
+static void *make_result(const struct job *job, struct kk_diagnostics *diagnostics, size_t *bytes)
+{
+	struct kk_store *store = kk_store_new();
+	struct kk_document *document = store ? parse(job, diagnostics) : NULL;
+	struct kk_config *config = document ? kk_config_read(document, store, diagnostics) : NULL;
+	void *result = NULL;
+
+	if (config) {
+		config->selection = job->request->selection;
+		kk_resolve_stages(config, store, diagnostics, tell_stage, NULL);
+		tell_stage(NULL, "");
+		kk_audit(config, strcmp(job->request->file, "-") == 0, diagnostics);
+		struct kk_plan *plan = kk_plan_build(config, job->file, diagnostics);
+		*bytes = plan ? plan->bytes : 0;
+		result = plan;
+		if (plan && job->effective) {
+			result = kk_effective_make(config, document, job->file, bytes);
+			free(plan);
+		}
+	} else if (!kk_diagnostics_count(diagnostics)) {
+		kk_diagnostic_error(diagnostics, (struct kk_place){0}, NULL, "%s", kk_status_text(KK_ERR_MEMORY));
+	}
+	kk_document_free(document);
+	kk_store_free(store);
+	return result;
+}
+
+static int describe(const struct job *job, FILE *messages)
+{
+	int code = EXIT_FAILED;
+	size_t bytes = 0;
+	void *result = NULL;
+	struct kk_diagnostics *diagnostics = kk_diagnostics_new(job->file, job->text, job->size);
+
+	if (diagnostics) {
+		kk_diagnostics_set(diagnostics, job->request->sets, job->request->set_count);
+		result = make_result(job, diagnostics, &bytes);
+		code = result ? 0 : kk_diagnostics_count(diagnostics) ? EXIT_CONFIG : EXIT_FAILED;
+		if (kk_diagnostics_write(diagnostics, messages) != KK_OK)
+			code = EXIT_FAILED;
+	}
+	if (result && write_all(FD_PLAN, result, bytes) != KK_OK)
+		code = EXIT_FAILED;
+	free(result);
+	kk_diagnostics_free(diagnostics);
+	return code;
+}
+
+static int child_main(void *argument)
+{
+	FILE *messages = fdopen(FD_TEXT, "w");
+	int code = messages ? describe(argument, messages) : EXIT_FAILED;
+
+	if (messages && fflush(messages) != 0)
+		code = EXIT_FAILED;
+	return code;
+}
+
+/* ---- the parent */
+
+/* The whole file, at most one byte more than is allowed; the caller frees *text. The parent reads it, since its
+ * descriptors are none of the child's: a config may come from a pipe, as <(...) makes them. */
 static int read_file(const char *name, char **text, size_t *size)
 {
-	int fd = open(name, O_RDONLY | O_CLOEXEC);
+	int fd = strcmp(name, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(name, O_RDONLY | O_CLOEXEC);
 	ssize_t got = -1;
 
 	*size = 0;
@@ -63,73 +153,6 @@ static int read_file(const char *name, char **text, size_t *size)
 	errno = system;
 	return got < 0 ? KK_ERR_SYSTEM : KK_OK;
 }
-
-/* Tells the parent which stage's code runs next. That it could not be told only makes a later message vaguer. */
-static void tell_stage(void *user, const char *stage)
-{
-	(void)user;
-	(void)!write_all(FD_STAGE, stage, strlen(stage) + 1);
-}
-
-static struct kk_plan *make_plan(const struct kk_describe_request *request, const char *text, size_t size,
-                                 struct kk_diagnostics *diagnostics)
-{
-	struct kk_store *store = kk_store_new();
-	struct kk_document *document = store ? kk_document_parse(text, size, diagnostics) : NULL;
-	struct kk_config *config = document ? kk_config_read(document, store, diagnostics) : NULL;
-	struct kk_plan *plan = NULL;
-
-	if (config) {
-		config->selection = request->selection;
-		kk_resolve_stages(config, store, diagnostics, tell_stage, NULL);
-		tell_stage(NULL, "");
-		plan = kk_plan_build(config, request->file, diagnostics);
-	} else if (!kk_diagnostics_count(diagnostics)) {
-		kk_diagnostic_error(diagnostics, (struct kk_place){0}, NULL, "%s", kk_status_text(KK_ERR_MEMORY));
-	}
-	kk_document_free(document);
-	kk_store_free(store);
-	return plan;
-}
-
-static int describe(const struct kk_describe_request *request, FILE *messages)
-{
-	char *text = NULL;
-	size_t size = 0;
-	int code = EXIT_FAILED;
-	struct kk_plan *plan = NULL;
-
-	if (read_file(request->file, &text, &size) != KK_OK) {
-		fprintf(messages, "%s: error: cannot read the config: %s\n", request->file, strerror(errno));
-		free(text);
-		return EXIT_CONFIG;
-	}
-	struct kk_diagnostics *diagnostics = kk_diagnostics_new(request->file, text, size);
-	if (diagnostics) {
-		plan = make_plan(request, text, size, diagnostics);
-		code = plan ? 0 : EXIT_CONFIG;
-		if (kk_diagnostics_write(diagnostics, messages) != KK_OK)
-			code = EXIT_FAILED;
-	}
-	if (plan && write_all(FD_PLAN, plan, plan->bytes) != KK_OK)
-		code = EXIT_FAILED;
-	free(plan);
-	kk_diagnostics_free(diagnostics);
-	free(text);
-	return code;
-}
-
-static int child_main(void *argument)
-{
-	FILE *messages = fdopen(FD_TEXT, "w");
-	int code = messages ? describe(argument, messages) : EXIT_FAILED;
-
-	if (messages && fflush(messages) != 0)
-		code = EXIT_FAILED;
-	return code;
-}
-
-/* ---- the parent */
 
 /* What comes through one pipe. */
 struct intake {
@@ -260,14 +283,13 @@ static void write_failure(FILE *to, const char *file, const struct intake intake
 		        kk_process_obituary(end, obituary, sizeof(obituary)));
 }
 
-static struct kk_process *start_child(const struct kk_describe_request *request, struct intake intakes[],
-                                      struct kk_error *error)
+static struct kk_process *start_child(const struct job *job, struct intake intakes[], struct kk_error *error)
 {
 	struct kk_process_fd fds[] = {
 	    {intakes[TEXT].fds[1], FD_TEXT}, {intakes[PLAN].fds[1], FD_PLAN}, {intakes[STAGE].fds[1], FD_STAGE}};
 	struct kk_process_spec spec = {
 	    .function = child_main,
-	    .argument = (void *)(uintptr_t)request,
+	    .argument = (void *)(uintptr_t)job,
 	    .fds = fds,
 	    .fd_count = sizeof(fds) / sizeof(fds[0]),
 	    .lifeline = FD_LIFELINE,
@@ -280,8 +302,15 @@ static struct kk_process *start_child(const struct kk_describe_request *request,
 	return process;
 }
 
+static bool is_sound(const struct job *job, const struct intake *intake)
+{
+	if (job->effective)
+		return intake->size > 0;
+	return kk_plan_check((const struct kk_plan *)(const void *)intake->bytes, intake->size) == 0;
+}
+
 /* Runs the child and judges it; what there is to tell goes to `to`. */
-static int run_child(const struct kk_describe_request *request, struct kk_plan **plan, FILE *to)
+static int run_child(const struct job *job, char **result, FILE *to)
 {
 	struct intake intakes[INTAKES] = {[TEXT] = {.fds = {-1, -1}, .limit = 4 << 20},
 	                                  [PLAN] = {.fds = {-1, -1}, .limit = 64 << 20},
@@ -289,15 +318,15 @@ static int run_child(const struct kk_describe_request *request, struct kk_plan *
 	struct kk_error error = {0};
 	struct kk_process_end end = {0};
 	int code = EXIT_FAILED, status = open_intakes(intakes);
-	struct kk_process *process = status == KK_OK ? start_child(request, intakes, &error) : NULL;
+	struct kk_process *process = status == KK_OK ? start_child(job, intakes, &error) : NULL;
 
 	if (!process) {
-		fprintf(to, "%s: error: cannot start the check of the config: %s\n", request->file,
+		fprintf(to, "%s: error: cannot start the check of the config: %s\n", job->file,
 		        error.code ? error.text : strerror(errno));
 		close_intakes(intakes);
 		return EXIT_FAILED;
 	}
-	status = collect(intakes, process, request->deadline);
+	status = collect(intakes, process, job->request->deadline);
 	if (status != KK_OK)
 		kk_process_kill_group(process, SIGKILL);
 	int waited = kk_process_wait(process, -1, &end);
@@ -307,11 +336,11 @@ static int run_child(const struct kk_describe_request *request, struct kk_plan *
 	if (status == KK_OK && waited == KK_OK && end.exited && end.code == EXIT_CONFIG) {
 		code = EXIT_CONFIG;
 	} else if (status != KK_OK || waited != KK_OK || !end.exited || end.code != 0) {
-		write_failure(to, request->file, intakes, status, &end);
-	} else if (kk_plan_check((const struct kk_plan *)(const void *)intakes[PLAN].bytes, intakes[PLAN].size) != 0) {
-		fprintf(to, "%s: error: the check of the config has sent a plan that is not sound\n", request->file);
+		write_failure(to, job->file, intakes, status, &end);
+	} else if (!is_sound(job, &intakes[PLAN])) {
+		fprintf(to, "%s: error: the check of the config has sent a plan that is not sound\n", job->file);
 	} else {
-		*plan = (struct kk_plan *)(void *)intakes[PLAN].bytes;
+		*result = intakes[PLAN].bytes;
 		intakes[PLAN].bytes = NULL;
 		code = 0;
 	}
@@ -319,20 +348,45 @@ static int run_child(const struct kk_describe_request *request, struct kk_plan *
 	return code;
 }
 
-int kk_describe(const struct kk_describe_request *request, struct kk_plan **plan, char **text)
+static int describe_as(const struct kk_describe_request *request, bool effective, char **result, char **text)
 {
+	struct job job = {.request = request, .file = request->file, .effective = effective};
+	char *config = NULL;
 	size_t size = 0;
 	int code = EXIT_FAILED;
 
-	*plan = NULL;
+	*result = NULL;
 	*text = NULL;
 	FILE *to = open_memstream(text, &size);
-	if (to) {
-		code = run_child(request, plan, to);
-		if (fclose(to) != 0) {
-			free(*text);
-			*text = NULL;
-		}
+	if (!to)
+		return code;
+	if (strcmp(job.file, "-") == 0)
+		job.file = "<stdin>";
+	if (read_file(request->file, &config, &job.size) == KK_OK) {
+		job.text = config;
+		code = run_child(&job, result, to);
+	} else {
+		fprintf(to, "%s: error: cannot read the config: %s\n", job.file, strerror(errno));
+		code = EXIT_CONFIG;
+	}
+	free(config);
+	if (fclose(to) != 0) {
+		free(*text);
+		*text = NULL;
 	}
 	return code;
+}
+
+int kk_describe(const struct kk_describe_request *request, struct kk_plan **plan, char **text)
+{
+	char *result = NULL;
+	int code = describe_as(request, false, &result, text);
+
+	*plan = (struct kk_plan *)(void *)result;
+	return code;
+}
+
+int kk_describe_config(const struct kk_describe_request *request, char **config, char **text)
+{
+	return describe_as(request, true, config, text);
 }

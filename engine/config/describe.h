@@ -13,7 +13,9 @@
 struct kk_plan;
 
 struct kk_describe_request {
-	const char *file;              /* the config                                     */
+	const char *file;        /* the config; "-": standard input                */
+	const char *const *sets; /* arguments of --set: path=value                 */
+	size_t set_count;
 	struct kk_selection selection; /* which items; texts belong to the caller        */
 	uint32_t deadline;             /* milliseconds the child may take; 0: 10 s       */
 };
@@ -25,5 +27,9 @@ struct kk_describe_request {
  * printed on stderr: one paragraph per mistake, each line ended; "" if there is nothing; the caller frees it; NULL
  * only if memory ran out. */
 int kk_describe(const struct kk_describe_request *request, struct kk_plan **plan, char **text);
+
+/* kk_describe_config - the same, but the result is the effective config (config/effective.h), NUL-terminated, the
+ * caller's to free(). */
+int kk_describe_config(const struct kk_describe_request *request, char **config, char **text);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/diagnostic.h"
+#include "config/conceal.h"
 #include "config/store.h"
 #include "config/utf8.h"
 #include <kakehi/error.h>
@@ -9,6 +10,8 @@
 #define MAX_KEPT    100 /* a file that is no config at all need not scroll past thousands of lines */
 #define LINE_CHARS  110 /* of a source line that are shown                                         */
 #define AHEAD_CHARS 60  /* of these before the caret                                               */
+#define SURE_SECRET 16  /* bytes of a secret after which more of the same is no chance              */
+#define MIN_SECRET  3   /* bytes; anything shorter would hide half of every sentence, and nothing else */
 
 struct mistake {
 	struct kk_place place;
@@ -17,9 +20,19 @@ struct mistake {
 	const char *severity, *sentence, *nearest, *note;
 };
 
+struct region {
+	struct kk_place from, to;
+};
+
 struct kk_diagnostics {
 	const char *file, *source;
-	size_t size, count, kept, lost; /* count: mistakes; lost: what could not be kept */
+	const char *const *set;
+	size_t size, set_count;
+	size_t count, kept, lost; /* count: mistakes; lost: what could not be kept */
+	struct region *regions;
+	const char **texts;
+	size_t region_count, text_count;
+	bool hide_all; /* what is to be hidden could not be kept */
 	struct kk_store *store;
 	struct mistake mistakes[MAX_KEPT];
 };
@@ -46,7 +59,41 @@ void kk_diagnostics_free(struct kk_diagnostics *diagnostics)
 	if (!diagnostics)
 		return;
 	kk_store_free(diagnostics->store);
+	free(diagnostics->regions);
+	free(diagnostics->texts);
 	free(diagnostics);
+}
+
+void kk_diagnostics_set(struct kk_diagnostics *diagnostics, const char *const *arguments, size_t count)
+{
+	diagnostics->set = arguments;
+	diagnostics->set_count = count;
+}
+
+void kk_diagnostics_hide_place(struct kk_diagnostics *diagnostics, struct kk_place from, struct kk_place to)
+{
+	size_t count = diagnostics->region_count;
+	struct region *more = realloc(diagnostics->regions, (count + 1) * sizeof(*more));
+
+	diagnostics->hide_all |= !more;
+	if (!more)
+		return;
+	diagnostics->regions = more;
+	more[diagnostics->region_count++] = (struct region){from, to};
+}
+
+void kk_diagnostics_hide_text(struct kk_diagnostics *diagnostics, const char *text)
+{
+	const char *kept = strlen(text) < MIN_SECRET ? NULL : kk_store_text(diagnostics->store, text, strlen(text));
+	const char **more = kept ? realloc(diagnostics->texts, (diagnostics->text_count + 1) * sizeof(*more)) : NULL;
+
+	if (strlen(text) < MIN_SECRET)
+		return;
+	diagnostics->hide_all |= !more;
+	if (!more)
+		return;
+	diagnostics->texts = more;
+	more[diagnostics->text_count++] = kept;
 }
 
 static const char *copy(struct kk_diagnostics *diagnostics, const char *text)
@@ -104,6 +151,8 @@ static int by_place(const void *left, const void *right)
 {
 	const struct mistake *a = left, *b = right;
 
+	if (a->place.set != b->place.set)
+		return a->place.set ? 1 : -1;
 	if (a->place.line != b->place.line)
 		return a->place.line < b->place.line ? -1 : 1;
 	if (a->place.column != b->place.column)
@@ -111,11 +160,17 @@ static int by_place(const void *left, const void *right)
 	return a->order < b->order ? -1 : a->order > b->order;
 }
 
-/* The bytes of a line, without its end; NULL if the file has no such line. */
-static const char *find_line(const struct kk_diagnostics *diagnostics, uint32_t line, size_t *length)
+/* The bytes of a place's line, without its end; NULL if there is no such line. */
+static const char *find_line(const struct kk_diagnostics *diagnostics, struct kk_place place, size_t *length)
 {
 	const char *at = diagnostics->source, *end = at + diagnostics->size;
+	uint32_t line = place.line;
 
+	if (place.set) {
+		at = line && line <= diagnostics->set_count ? diagnostics->set[line - 1] : NULL;
+		*length = at ? strlen(at) : 0;
+		return at;
+	}
 	for (uint32_t i = 1; i < line && at; i++) {
 		at = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
 		at = at ? at + 1 : NULL;
@@ -135,6 +190,26 @@ static size_t character(const char *at, size_t left)
 	size_t length = kk_utf8_length(at, left);
 
 	return length ? length : 1;
+}
+
+struct kk_place kk_diagnostic_inside(const struct kk_diagnostics *diagnostics, struct kk_place place, const char *text,
+                                     size_t offset)
+{
+	size_t length = 0, at = 0, bytes = strlen(text);
+	const char *line = find_line(diagnostics, place, &length);
+
+	for (uint32_t i = 1; line && i < place.column && at < length; i++)
+		at += character(line + at, length - at);
+	if (!line || at >= length)
+		return place;
+	size_t quote = line[at] == '"' || line[at] == '\'' ? 1 : 0;
+	if (quote && length - at > bytes && memcmp(line + at + 1, text, bytes) == 0)
+		place.column++;
+	else if (length - at < bytes || memcmp(line + at, text, bytes) != 0)
+		return place;
+	for (size_t i = 0; i < offset && i < bytes; i += character(text + i, bytes - i))
+		place.column++;
+	return place;
 }
 
 /* What must not reach a terminal becomes a question mark. */
@@ -200,19 +275,100 @@ static void write_source(const char *line, size_t length, struct kk_place place,
 	write_caret(line, length, place, to);
 }
 
+/* ---- what must not be shown */
+
+static bool before(struct kk_place a, struct kk_place b)
+{
+	return a.line != b.line ? a.line < b.line : a.column < b.column;
+}
+
+static bool is_hidden(const struct kk_diagnostics *diagnostics, struct kk_place place)
+{
+	for (size_t i = 0; i < diagnostics->region_count; i++) {
+		const struct region *region = &diagnostics->regions[i];
+		if (region->from.set == place.set && !before(place, region->from) && before(place, region->to))
+			return true;
+	}
+	return false;
+}
+
+/* A copy of the line with an asterisk for each character that must not be shown. NULL: it cannot be shown at all. */
+static char *cover_line(const struct kk_diagnostics *diagnostics, const char *line, size_t length,
+                        struct kk_place place, size_t *covered)
+{
+	char *copy = diagnostics->hide_all ? NULL : malloc(length + 1);
+	size_t used = 0;
+
+	place.column = 1;
+	for (size_t i = 0, next; copy && i < length; i = next, place.column++) {
+		next = i + character(line + i, length - i);
+		if (is_hidden(diagnostics, place)) {
+			copy[used++] = '*';
+		} else {
+			memcpy(copy + used, line + i, next - i);
+			used += next - i;
+		}
+	}
+	if (copy) {
+		copy[used] = '\0';
+		*covered = kk_conceal_urls(copy, used);
+	}
+	return copy;
+}
+
+/* How much of `text` is the secret, or the beginning of it that a quotation was cut to. */
+static size_t same(const char *text, const char *secret)
+{
+	size_t length = 0, all = strlen(secret), enough = all < SURE_SECRET ? all : SURE_SECRET;
+
+	while (length < all && text[length] == secret[length])
+		length++;
+	return length >= enough ? length : 0;
+}
+
+static void put_sentence(const struct kk_diagnostics *diagnostics, const char *sentence, FILE *to)
+{
+	char *copy = diagnostics->hide_all ? NULL : malloc(3 * strlen(sentence) + 1), *end = copy;
+
+	for (const char *at = sentence; copy && *at;) {
+		size_t length = 0;
+		for (size_t i = 0; i < diagnostics->text_count && !length; i++)
+			length = same(at, diagnostics->texts[i]);
+		if (length) {
+			end = stpcpy(end, "***");
+			at += length;
+		} else {
+			*end++ = *at++;
+		}
+	}
+	if (copy) {
+		*end = '\0';
+		kk_conceal_urls(copy, (size_t)(end - copy));
+	}
+	put_text(to, copy ? copy : kk_status_text(KK_ERR_MEMORY));
+	free(copy);
+}
+
+static void write_place(const struct kk_diagnostics *diagnostics, struct kk_place place, FILE *to)
+{
+	put_text(to, place.set ? "--set" : diagnostics->file);
+	if (place.line)
+		fprintf(to, ":%u:%u", place.line, place.column);
+}
+
 static void write_mistake(const struct kk_diagnostics *diagnostics, const struct mistake *mistake, FILE *to)
 {
-	size_t length = 0;
-	const char *line = find_line(diagnostics, mistake->place.line, &length);
+	size_t length = 0, covered = 0;
+	const char *line = find_line(diagnostics, mistake->place, &length);
+	char *shown = line && !mistake->secret ? cover_line(diagnostics, line, length, mistake->place, &covered) : NULL;
 
-	put_text(to, diagnostics->file);
-	if (mistake->place.line)
-		fprintf(to, ":%u:%u", mistake->place.line, mistake->place.column);
+	write_place(diagnostics, mistake->place, to);
 	fprintf(to, ": %s: ", mistake->severity);
-	put_text(to, mistake->sentence);
+	put_sentence(diagnostics, mistake->sentence, to);
 	fputc('\n', to);
-	if (line && !mistake->secret)
-		write_source(line, length, mistake->place, to);
+	if (shown)
+		write_source(shown, covered, mistake->place, to);
+	free(shown);
 	if (mistake->nearest) {
 		fputs("        did you mean \"", to);
 		put_text(to, mistake->nearest);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/node.h"
-#include "config/store.h"
+#include "config/tree.h"
 #include "config/utf8.h"
 #include "config/variable.h"
 #include <kakehi/error.h>
@@ -11,20 +11,6 @@
 #define MAX_BYTES   (1024 * 1024)
 #define MAX_DEPTH   16   /* a config needs five                                      */
 #define MAX_MEMBERS 1000 /* of one map: each new key is compared with all before it */
-
-struct kk_node {
-	enum kk_node_kind kind;
-	const char *text, *key;
-	struct kk_place place, key_place;
-	bool plain;
-	struct kk_node *first, *last, *next;
-	size_t count;
-};
-
-struct kk_document {
-	struct kk_store *store;
-	struct kk_node *root;
-};
 
 /* A map or sequence that is not closed yet; in a map, the key whose value is awaited. */
 struct frame {
@@ -39,7 +25,9 @@ struct builder {
 	struct kk_diagnostics *diagnostics;
 	struct frame stack[MAX_DEPTH];
 	size_t depth, documents;
-	struct kk_place last; /* where the latest event stood */
+	struct kk_place last;  /* where the latest event stood           */
+	struct kk_place start; /* where the text itself begins           */
+	struct kk_node *root;  /* what it is: the first node without parent */
 	bool stop;
 };
 
@@ -56,7 +44,7 @@ static bool unwanted(const char *at, size_t left)
 /* Whatever is no text at all is refused here, with its place, before the library sees it. */
 static bool check_characters(const char *text, size_t size, struct kk_diagnostics *diagnostics)
 {
-	struct kk_place place = {1, 1};
+	struct kk_place place = {.line = 1, .column = 1};
 
 	for (size_t i = 0; i < size;) {
 		const char *at = text + i;
@@ -68,8 +56,8 @@ static bool check_characters(const char *text, size_t size, struct kk_diagnostic
 			                    (unsigned char)at[length > 1]);
 			return false;
 		}
-		place = *at == '\n' ? (struct kk_place){place.line + 1, 1}
-		                    : (struct kk_place){place.line, place.column + 1};
+		place = *at == '\n' ? (struct kk_place){.line = place.line + 1, .column = 1}
+		                    : (struct kk_place){.line = place.line, .column = place.column + 1};
 		i += length;
 	}
 	return true;
@@ -118,12 +106,23 @@ static bool take_as_key(struct builder *builder, const struct kk_node *node)
 	return true;
 }
 
+void kk_tree_append(struct kk_node *parent, struct kk_node *node)
+{
+	node->next = NULL;
+	if (parent->last)
+		parent->last->next = node;
+	else
+		parent->first = node;
+	parent->last = node;
+	parent->count++;
+}
+
 static void append(struct builder *builder, struct kk_node *node)
 {
 	struct frame *frame = builder->depth ? &builder->stack[builder->depth - 1] : NULL;
 
 	if (!frame) {
-		builder->document->root = node;
+		builder->root = node;
 		return;
 	}
 	struct kk_node *parent = frame->node;
@@ -132,12 +131,7 @@ static void append(struct builder *builder, struct kk_node *node)
 	frame->key = NULL;
 	if (frame->twice)
 		return;
-	if (parent->last)
-		parent->last->next = node;
-	else
-		parent->first = node;
-	parent->last = node;
-	parent->count++;
+	kk_tree_append(parent, node);
 }
 
 static void push(struct builder *builder, struct kk_node *node)
@@ -158,6 +152,16 @@ static bool is_quoted(struct fy_event *event)
 	return style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
 }
 
+static struct kk_place mark_place(const struct builder *builder, const struct fy_mark *mark)
+{
+	const struct kk_place *start = &builder->start;
+	uint32_t indent = mark->line == 0 ? start->column - 1 : 0;
+
+	return (struct kk_place){.line = start->line + (uint32_t)mark->line,
+	                         .column = (uint32_t)mark->column + 1 + indent,
+	                         .set = start->set};
+}
+
 static struct kk_place event_place(struct builder *builder, struct fy_event *event)
 {
 	const struct fy_mark *mark = fy_event_start_mark(event);
@@ -165,12 +169,23 @@ static struct kk_place event_place(struct builder *builder, struct fy_event *eve
 
 	if (!mark)
 		return place;
-	place = (struct kk_place){(uint32_t)mark->line + 1, (uint32_t)mark->column + 1};
+	place = mark_place(builder, mark);
 	/* the library's mark of a quoted scalar or an alias stands behind the quote or the asterisk */
 	if (place.column > 1 && (event->type == FYET_ALIAS || is_quoted(event)))
 		place.column--;
 	builder->last = place;
 	return place;
+}
+
+/* Where a scalar ends, with its closing quote. */
+static struct kk_place end_place(const struct builder *builder, struct fy_event *event, struct kk_place place)
+{
+	const struct fy_mark *mark = event->type == FYET_SCALAR ? fy_event_end_mark(event) : NULL;
+	struct kk_place end = mark ? mark_place(builder, mark) : place;
+
+	if (mark && is_quoted(event))
+		end.column++;
+	return end;
 }
 
 static void set_text(struct builder *builder, struct kk_node *node, struct fy_token *token)
@@ -189,16 +204,35 @@ static void set_text(struct builder *builder, struct kk_node *node, struct fy_to
 	node->plain = !token || fy_token_scalar_style(token) == FYSS_PLAIN;
 }
 
-static void expand_text(struct builder *builder, struct kk_node *node)
+/* A scalar whose ${...} are being replaced. */
+struct expanding {
+	struct kk_node *node;
+	struct kk_diagnostics *diagnostics;
+};
+
+static void take_secret(void *user, const char *secret, const char *warning)
+{
+	struct expanding *expanding = user;
+
+	expanding->node->secret = true;
+	kk_diagnostics_hide_text(expanding->diagnostics, secret);
+	if (warning)
+		kk_diagnostic_warning(expanding->diagnostics, expanding->node->place, "%s", warning);
+}
+
+void kk_tree_expand(struct kk_document *document, struct kk_node *node, struct kk_diagnostics *diagnostics)
 {
 	struct kk_error error = {0};
+	struct expanding expanding = {node, diagnostics};
 
-	if (node->kind != KK_NODE_SCALAR || builder->stop)
+	node->written = node->text;
+	if (kk_variable_expand(node->text, document->store, &node->text, take_secret, &expanding, &error) == KK_OK) {
+		if (node->secret)
+			kk_diagnostics_hide_text(diagnostics, node->text);
 		return;
-	if (kk_variable_expand(node->text, builder->document->store, &node->text, &error) != KK_OK) {
-		kk_diagnostic_error(builder->diagnostics, node->place, NULL, "%s", error.text);
-		node->kind = KK_NODE_BROKEN;
 	}
+	kk_diagnostic_error(diagnostics, node->place, NULL, "%s", error.text);
+	node->kind = KK_NODE_BROKEN;
 }
 
 static void refuse_decoration(struct builder *builder, struct kk_place place, struct fy_token *anchor,
@@ -208,12 +242,12 @@ static void refuse_decoration(struct builder *builder, struct kk_place place, st
 
 	/* the library's mark of an anchor stands behind the ampersand */
 	if (mark && mark->column > 0)
-		place = (struct kk_place){(uint32_t)mark->line + 1, (uint32_t)mark->column};
+		place = mark_place(builder, &(struct fy_mark){.line = mark->line, .column = mark->column - 1});
 	if (anchor)
 		kk_diagnostic_error(builder->diagnostics, place, NULL, "anchors (&name) are not supported in a config");
 	mark = tag ? fy_token_start_mark(tag) : NULL;
 	if (mark)
-		place = (struct kk_place){(uint32_t)mark->line + 1, (uint32_t)mark->column + 1};
+		place = mark_place(builder, mark);
 	if (tag)
 		kk_diagnostic_error(builder->diagnostics, place, NULL, "tags (!name) are not supported in a config");
 }
@@ -228,6 +262,7 @@ static void add_node(struct builder *builder, struct fy_event *event, enum kk_no
 	}
 	node->kind = kind;
 	node->place = event_place(builder, event);
+	node->end = end_place(builder, event, node->place);
 	if (event->type == FYET_SCALAR) {
 		refuse_decoration(builder, node->place, event->scalar.anchor, event->scalar.tag);
 		set_text(builder, node, event->scalar.value);
@@ -241,7 +276,8 @@ static void add_node(struct builder *builder, struct fy_event *event, enum kk_no
 	}
 	if (builder->stop || take_as_key(builder, node))
 		return;
-	expand_text(builder, node);
+	if (node->kind == KK_NODE_SCALAR && !builder->stop)
+		kk_tree_expand(builder->document, node, builder->diagnostics);
 	append(builder, node);
 	if (kind == KK_NODE_MAP || kind == KK_NODE_SEQUENCE)
 		push(builder, node);
@@ -285,12 +321,12 @@ static void report_syntax(struct builder *builder, struct fy_diag *diag)
 	void *iterator = NULL;
 	const struct fy_diag_error *error = fy_diag_errors_iterate(diag, &iterator);
 
-	if (error && error->msg && error->line > 0 && error->column > 0)
-		kk_diagnostic_error(builder->diagnostics,
-		                    (struct kk_place){(uint32_t)error->line, (uint32_t)error->column}, NULL, "%s",
-		                    error->msg);
-	else
+	if (error && error->msg && error->line > 0 && error->column > 0) {
+		struct fy_mark mark = {.line = error->line - 1, .column = error->column - 1};
+		kk_diagnostic_error(builder->diagnostics, mark_place(builder, &mark), NULL, "%s", error->msg);
+	} else {
 		kk_diagnostic_error(builder->diagnostics, builder->last, NULL, "this is not YAML");
+	}
 }
 
 static void run_parser(struct builder *builder, struct fy_parser *parser, struct fy_diag *diag)
@@ -306,8 +342,9 @@ static void run_parser(struct builder *builder, struct fy_parser *parser, struct
 	if (fy_parser_get_stream_error(parser)) {
 		report_syntax(builder, diag);
 		builder->stop = true;
-	} else if (!builder->document->root) {
-		kk_diagnostic_error(builder->diagnostics, (struct kk_place){1, 1}, NULL, "the config is empty");
+	} else if (!builder->root) {
+		kk_diagnostic_error(builder->diagnostics, (struct kk_place){.line = 1, .column = 1}, NULL,
+		                    "the config is empty");
 	}
 }
 
@@ -336,7 +373,8 @@ static void build(struct builder *builder, const char *text, size_t size)
 
 struct kk_document *kk_document_parse(const char *text, size_t size, struct kk_diagnostics *diagnostics)
 {
-	struct builder builder = {.diagnostics = diagnostics, .last = {1, 1}};
+	struct builder builder = {
+	    .diagnostics = diagnostics, .last = {.line = 1, .column = 1}, .start = {.line = 1, .column = 1}};
 
 	if (size > MAX_BYTES) {
 		kk_diagnostic_error(diagnostics, (struct kk_place){0}, NULL, "the file is larger than 1 MiB");
@@ -352,11 +390,21 @@ struct kk_document *kk_document_parse(const char *text, size_t size, struct kk_d
 		fail_memory(&builder);
 	else
 		build(&builder, text, size);
-	if (builder.stop || !document->root) {
+	if (builder.stop || !builder.root) {
 		kk_document_free(document);
 		return NULL;
 	}
+	document->root = builder.root;
 	return document;
+}
+
+struct kk_node *kk_tree_parse(struct kk_document *document, const char *text, size_t size, struct kk_place place,
+                              struct kk_diagnostics *diagnostics)
+{
+	struct builder builder = {.document = document, .diagnostics = diagnostics, .last = place, .start = place};
+
+	build(&builder, text, size);
+	return builder.stop ? NULL : builder.root;
 }
 
 void kk_document_free(struct kk_document *document)
@@ -387,6 +435,21 @@ const char *kk_node_text(const struct kk_node *node)
 bool kk_node_blank(const struct kk_node *node)
 {
 	return node->kind == KK_NODE_SCALAR && node->plain && !*node->text;
+}
+
+const char *kk_node_written(const struct kk_node *node)
+{
+	return node->kind == KK_NODE_SCALAR ? node->written : NULL;
+}
+
+bool kk_node_secret(const struct kk_node *node)
+{
+	return node->secret;
+}
+
+struct kk_place kk_node_end(const struct kk_node *node)
+{
+	return node->end;
 }
 
 struct kk_place kk_node_place(const struct kk_node *node)

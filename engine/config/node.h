@@ -26,6 +26,12 @@ struct kk_node;
  * or NULL if there is no tree to go on with (then there is at least one mistake). */
 struct kk_document *kk_document_parse(const char *text, size_t size, struct kk_diagnostics *diagnostics);
 
+/* kk_document_set - what `--set path=value` asks for: argument number `number`, from 1, as it was given. The path's
+ * parts are separated by dots; a stage goes by its name; what is not there is made. The value is a text, or a list of
+ * texts in brackets. Mistakes go to `diagnostics`, located in the argument. */
+void kk_document_set(struct kk_document *document, const char *argument, uint32_t number,
+                     struct kk_diagnostics *diagnostics);
+
 /* kk_document_free - frees the tree and all its texts. `document` may be NULL. */
 void kk_document_free(struct kk_document *document);
 
@@ -40,7 +46,14 @@ const char *kk_node_text(const struct kk_node *node);
 /* kk_node_blank - is it a scalar of which nothing is written, as behind a key without a value? */
 bool kk_node_blank(const struct kk_node *node);
 
+/* kk_node_written - the text of a scalar before ${...} was replaced in it. kk_node_secret - was a secret put in? */
+const char *kk_node_written(const struct kk_node *node);
+bool kk_node_secret(const struct kk_node *node);
+
 struct kk_place kk_node_place(const struct kk_node *node);
+
+/* kk_node_end - the place behind a scalar; of other kinds the place itself. */
+struct kk_place kk_node_end(const struct kk_node *node);
 
 /* kk_node_first, kk_node_next - the members of a map or sequence in the order of the file; NULL: no more. */
 const struct kk_node *kk_node_first(const struct kk_node *node);

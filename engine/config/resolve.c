@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/resolve.h"
+#include "config/conceal.h"
 #include "config/module.h"
 #include "config/option.h"
 #include "graph/plan.h"
@@ -8,6 +9,7 @@
 
 #define MAX_HEAP      (UINT64_C(1) << 40)
 #define MAX_IN_FLIGHT 65536
+#define MAX_TAKES_MS  (UINT64_C(7) * 24 * 3600 * 1000)
 #define ALL_NEEDS     ((uint32_t)(KK_NEED_NETWORK | KK_NEED_READ | KK_NEED_WRITE | KK_NEED_EXEC | KK_NEED_KEEP))
 
 /* One stage being resolved: the pairs of its `with:`, and where each of them stands. */
@@ -76,6 +78,26 @@ static const struct kk_option *find_row(const struct kk_option *rows, const char
 	while (rows && rows->name && strcmp(rows->name, name) != 0)
 		rows++;
 	return rows && rows->name ? rows : NULL;
+}
+
+/* No message may quote what an option that holds secrets is given; where the rows are not known, its name tells. */
+static void hide_secrets(const struct resolving *resolving)
+{
+	const struct kk_node *with = resolving->stage->with;
+
+	for (const struct kk_node *member = with ? kk_node_first(with) : NULL; member; member = kk_node_next(member)) {
+		const struct kk_option *row = find_row(resolving->rows, kk_node_key(member));
+		bool list = kk_node_kind(member) == KK_NODE_SEQUENCE;
+		if (row ? !(row->flags & KK_OPTION_SECRET) : !kk_conceal_suspect(kk_node_key(member)))
+			continue;
+		for (const struct kk_node *one = list ? kk_node_first(member) : member; one;
+		     one = list ? kk_node_next(one) : NULL) {
+			if (!kk_node_text(one))
+				continue;
+			kk_diagnostics_hide_place(resolving->diagnostics, kk_node_place(one), kk_node_end(one));
+			kk_diagnostics_hide_text(resolving->diagnostics, kk_node_text(one));
+		}
+	}
 }
 
 static void refuse(struct resolving *resolving, const struct kk_node *member, const char *why)
@@ -199,6 +221,8 @@ static const char *wrong_demand(const struct kk_demand *demand)
 		return "holds no item or more than 65536";
 	if (demand->needs & ~ALL_NEEDS)
 		return "needs something this program does not know";
+	if (demand->takes_ms > MAX_TAKES_MS)
+		return "takes more than a week for an item";
 	if (demand->cached > KK_PLAN_MAX_CACHED)
 		return "wants to remember more than 1048576 things";
 	if (!kk_plan_rate_ok(demand->key_rate) || !kk_plan_rate_ok(demand->rate))
@@ -231,9 +255,10 @@ static void resolve_stage(struct kk_config_stage *stage, struct kk_store *store,
 	stage->demand =
 	    (struct kk_demand){.struct_size = sizeof(stage->demand), .heap = KK_RESOLVE_HEAP_BYTES, .in_flight = 1};
 	const struct kk_stage *found = stage->use.text ? load_module(&resolving) : NULL;
+	resolving.rows = found ? found->options : NULL;
+	hide_secrets(&resolving);
 	if (!found)
 		return;
-	resolving.rows = found->options;
 	void *options = kk_store_alloc(store, found->options_size);
 	int mistakes = KK_ERR_MEMORY;
 	if (options && collect_pairs(&resolving))

@@ -163,6 +163,16 @@ static struct piece ext_piece(const struct kk_name_item *item, char *scratch)
 	return (struct piece){name.at + dot + 1, name.length - dot - 1};
 }
 
+const char *kk_name_suffix(const char *key, char *to, size_t size)
+{
+	struct piece ext = ext_piece(&(struct kk_name_item){.key = key}, NULL);
+	size_t length = ext.length < size ? ext.length : size - 1;
+	for (size_t i = 0; i < length; i++)
+		to[i] = ext.at[i] >= 'A' && ext.at[i] <= 'Z' ? (char)(ext.at[i] + 'a' - 'A') : ext.at[i];
+	to[length] = '\0';
+	return to;
+}
+
 static struct piece number_piece(const struct kk_name_item *item, char *scratch)
 {
 	(void)snprintf(scratch, KK_NAME_ID_SIZE, "%09" PRIu64, item->sequence);
@@ -237,6 +247,25 @@ int kk_name_check(const char *pattern, char *why, size_t why_size)
 		return 0;
 	(void)snprintf(why, why_size, "%s", token == TOKEN_BAD ? name : "a name pattern cannot be empty");
 	return -1;
+}
+
+const char *kk_name_word(size_t index)
+{
+	return index < sizeof(names) / sizeof(names[0]) ? names[index].name : NULL;
+}
+
+void kk_name_each(const char *pattern, void (*word)(void *user, const char *name, bool known), void *user)
+{
+	char name[NAME_MAX_LENGTH + 1];
+	enum token token;
+
+	while ((token = next_token(&pattern, name)) == TOKEN_TEXT || token == TOKEN_NAME) {
+		bool known = false;
+		for (size_t i = 0; kk_name_word(i) && !known; i++)
+			known = strcmp(kk_name_word(i), name) == 0;
+		if (token == TOKEN_NAME)
+			word(user, name, known);
+	}
 }
 
 /* Appends bytes, keeping room for the NUL. False: no room. */

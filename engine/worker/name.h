@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* engine/worker/name.h - reads a name pattern and the facts of an item, produces the name of its output.
  *
- *	{id}     XXH3-128 of the source's name, a NUL byte and the key, as 32 hex digits: the same in every run. Of a key
- *	         that comes again (`duplicates: keep`) also of a NUL byte and its number, 2 for the second, in digits
- *	{key}    the key
- *	{name}   the last component of the key's path (of a URL: without query and fragment), without its suffix
- *	{ext}    that suffix, without the dot
- *	{n}      the item's number in the source, 9 digits at least
- *	{FIELD}  any other name: a field of the item
+ *	{id}     XXH3-128 of the source's name, a NUL byte and the key, as 32 hex digits: the same in every run. Of a
+ *key that comes again (`duplicates: keep`) also of a NUL byte and its number, 2 for the second, in digits {key}    the
+ *key {name}   the last component of the key's path (of a URL: without query and fragment), without its suffix {ext}
+ *that suffix, without the dot {n}      the item's number in the source, 9 digits at least {FIELD}  any other name: a
+ *field of the item
  *	{{ }}    a brace
  *
  * Whatever is put in is made one component of a path: valid UTF-8 without '/', '\', NUL and control characters (each
@@ -17,6 +15,7 @@
 #ifndef ENGINE_WORKER_NAME_H
 #define ENGINE_WORKER_NAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,9 +37,18 @@ struct kk_name_item {
  * item.) */
 int kk_name_check(const char *pattern, char *why, size_t why_size);
 
+/* kk_name_each - calls `word` for each {word} of a pattern that kk_name_check lets through. `known`: every item has it;
+ * else it is a field. kk_name_word - the words that every item has, from 0; NULL behind the last. */
+void kk_name_each(const char *pattern, void (*word)(void *user, const char *name, bool known), void *user);
+const char *kk_name_word(size_t index);
+
 /* kk_name_expand - fills the pattern in. Returns the length; -1: not a pattern, no such field, or too long for `size`
  * (`to` is "" then, if size > 0). */
 int kk_name_expand(const char *pattern, const struct kk_name_item *item, char *to, size_t size);
+
+/* kk_name_suffix - what {ext} stands for, in small letters (ASCII), as a condition sees it: "" if there is none. Returns
+ * `to`. */
+const char *kk_name_suffix(const char *key, char *to, size_t size);
 
 /* kk_name_hash - the item's id: the bytes that {id} shows, most significant first. `occurrence`: 0, 1 for the first. */
 void kk_name_hash(const char *source, const char *key, uint32_t occurrence, uint8_t to[KK_NAME_HASH_BYTES]);

@@ -39,6 +39,8 @@ enum kk_option_flag {
 	KK_OPTION_AFFECTS_OUTPUT = 1 << 2, /* part of the fingerprint: changing it changes what comes out        */
 	KK_OPTION_PATH = 1 << 3,           /* a file name; a relative one is meant from the working directory    */
 	KK_OPTION_EXISTS = 1 << 4,         /* with PATH: must be there and readable, or "-", at `validate`        */
+	KK_OPTION_NAMES = 1 << 5,          /* a pattern of outputs' names: its words are checked, and that no    */
+	                                   /* other stage of the same kind is given the same                     */
 };
 
 /* One option. Rows are `static const`, written with designated initialisers, closed by a row without a name. */

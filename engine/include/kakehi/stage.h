@@ -140,6 +140,8 @@ struct kk_demand {
 	double key_rate;    /* kk_admit: admissions a second at one key; 0: any                              */
 	double rate;        /* kk_admit: admissions a second in all; 0: any                                  */
 	uint32_t unique;    /* source: 1 if no key can come twice, so that nobody need look for duplicates   */
+	uint64_t takes_ms;  /* `process` keeps a deadline of its own, this one; 0: the engine's will do       */
+	const char *const *fields; /* names of all the fields it gives items, closed by NULL; NULL: does not say    */
 };
 
 /* The descriptor. `[describe]` callbacks run in a short-lived child that has no items; `[worker]` ones in a worker. */

@@ -32,14 +32,15 @@ static void test_form_and_order(void **state)
 	struct kk_diagnostics *diagnostics = about("first\r\n\tsecönd: x\nthird");
 
 	(void)state;
-	kk_diagnostic_error(diagnostics, (struct kk_place){3, 1}, NULL, "number %d", 3);
-	kk_diagnostic_error(diagnostics, (struct kk_place){2, 10}, &(struct kk_hint){.nearest = "y", .note = "a\nb"},
-	                    "two");
-	kk_diagnostic_error(diagnostics, (struct kk_place){2, 2}, NULL, "one");
-	kk_diagnostic_error(diagnostics, (struct kk_place){2, 2}, NULL, "one, found later");
-	kk_diagnostic_error(diagnostics, (struct kk_place){9, 1}, NULL, "beyond");
+	kk_diagnostic_error(diagnostics, (struct kk_place){.line = 3, .column = 1}, NULL, "number %d", 3);
+	kk_diagnostic_error(diagnostics, (struct kk_place){.line = 2, .column = 10},
+	                    &(struct kk_hint){.nearest = "y", .note = "a\nb"}, "two");
+	kk_diagnostic_error(diagnostics, (struct kk_place){.line = 2, .column = 2}, NULL, "one");
+	kk_diagnostic_error(diagnostics, (struct kk_place){.line = 2, .column = 2}, NULL, "one, found later");
+	kk_diagnostic_error(diagnostics, (struct kk_place){.line = 9, .column = 1}, NULL, "beyond");
 	kk_diagnostic_error(diagnostics, (struct kk_place){0}, NULL, "whole file");
-	kk_diagnostic_error(diagnostics, (struct kk_place){1, 1}, &(struct kk_hint){.secret = true}, "hidden");
+	kk_diagnostic_error(diagnostics, (struct kk_place){.line = 1, .column = 1}, &(struct kk_hint){.secret = true},
+	                    "hidden");
 	assert_int_equal(kk_diagnostics_count(diagnostics), 7);
 	assert_string_equal(written(diagnostics), "f.yaml: error: whole file\n"
 	                                          "f.yaml:1:1: error: hidden\n"
@@ -67,8 +68,8 @@ static void test_harmless(void **state)
 	struct kk_diagnostics *diagnostics = about("a\x1b[31m\xff\xc2\x9b");
 
 	(void)state;
-	kk_diagnostic_error(diagnostics, (struct kk_place){1, 2}, &(struct kk_hint){.nearest = "\x1b]"},
-	                    "quoted \x1b\x7f\xc2\x85");
+	kk_diagnostic_error(diagnostics, (struct kk_place){.line = 1, .column = 2},
+	                    &(struct kk_hint){.nearest = "\x1b]"}, "quoted \x1b\x7f\xc2\x85");
 	assert_string_equal(written(diagnostics), "f.yaml:1:2: error: quoted ???\n"
 	                                          "    1 | a?[31m??\n"
 	                                          "      |  ^\n"
@@ -84,7 +85,7 @@ static void test_long_line(void **state)
 	source[sizeof(source) - 1] = '\0';
 	source[499] = '!';
 	struct kk_diagnostics *diagnostics = about(source);
-	kk_diagnostic_error(diagnostics, (struct kk_place){1, 500}, NULL, "here");
+	kk_diagnostic_error(diagnostics, (struct kk_place){.line = 1, .column = 500}, NULL, "here");
 	const char *text = written(diagnostics);
 	char *line = harness_line(text, 1), *caret = harness_line(text, 2);
 	assert_true(strlen(line) < 130);
@@ -98,7 +99,7 @@ static void test_too_many(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 150; i++)
-		kk_diagnostic_error(diagnostics, (struct kk_place){i + 1, 1}, NULL, "m%u", i);
+		kk_diagnostic_error(diagnostics, (struct kk_place){.line = i + 1, .column = 1}, NULL, "m%u", i);
 	const char *text = written(diagnostics);
 	assert_int_equal(harness_count_lines(text), 101);
 	assert_string_equal(harness_line(text, 100), "f.yaml: error: and 50 more mistakes");

@@ -133,7 +133,7 @@ static void test_check_refuses(void **state)
 	REFUSED(shard, 4);
 	REFUSED(shard, 0);
 	REFUSED(shards, 0);
-	REFUSED(duplicates, 2);
+	REFUSED(duplicates, 3);
 	REFUSED(manifest_csv, 2);
 	REFUSED(errors_file, UINT32_MAX);
 	REFUSED(stage_count, 0);

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/audit.h"
+#include "config/nearest.h"
+#include "worker/name.h"
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct audit {
+	const struct kk_config *config;
+	struct kk_diagnostics *diagnostics;
+	bool from_stdin;
+};
+
+/* One option of a stage with one text of it, which the config gives. */
+struct given {
+	const struct kk_config_stage *stage;
+	const struct kk_option *row;
+	const char *text;
+	struct kk_place place;
+};
+typedef void (*look_at)(const struct audit *audit, const struct given *given);
+
+static const struct kk_config_stage *stage_at(const struct kk_config *config, size_t index)
+{
+	return index ? &config->stages[index - 1] : &config->source;
+}
+
+static const char *name_of(const struct kk_config_stage *stage)
+{
+	return stage->name.text ? stage->name.text : "?";
+}
+
+/* Calls `look` for each text that a stage's options of these flags are given. */
+static void each_text(const struct audit *audit, const struct kk_config_stage *stage, unsigned flags, look_at look)
+{
+	for (const struct kk_option *row = stage->stage ? stage->stage->options : NULL; row && row->name; row++) {
+		const struct kk_node *node = kk_node_find(stage->with, row->name);
+		if (!node || (row->flags & flags) != flags)
+			continue;
+		bool list = kk_node_kind(node) == KK_NODE_SEQUENCE;
+		for (const struct kk_node *one = list ? kk_node_first(node) : node; one;
+		     one = list ? kk_node_next(one) : NULL) {
+			const char *text = kk_node_text(one);
+			if (text && *text)
+				look(audit, &(struct given){stage, row, text, kk_node_place(one)});
+		}
+	}
+}
+
+/* ---- files that are read */
+
+/* The name in the same directory that was probably meant. */
+static const char *nearest_file(const char *path, char *to, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+	struct kk_nearest near = {.word = slash ? slash + 1 : path};
+	int stem = slash ? (int)(slash - path) + 1 : 0;
+	struct dirent *entry;
+	const char *found = NULL;
+	char folder[PATH_MAX];
+
+	snprintf(folder, sizeof(folder), "%.*s", stem, path);
+	DIR *dir = *near.word ? opendir(stem ? folder : ".") : NULL;
+	while (dir && (entry = readdir(dir))) {
+		const char *before = near.best;
+		kk_nearest_offer(&near, entry->d_name);
+		if (near.best == before)
+			continue;
+		snprintf(to, size, "%.*s%s", stem, path, entry->d_name);
+		near.best = found = to;
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+static void look_readable(const struct audit *audit, const struct given *given)
+{
+	char nearest[PATH_MAX + NAME_MAX];
+	struct kk_hint hint = {0};
+
+	if (strcmp(given->text, "-") == 0 || access(given->text, R_OK) == 0)
+		return;
+	int system = errno;
+	if (system == ENOENT)
+		hint.nearest = nearest_file(given->text, nearest, sizeof(nearest));
+	kk_diagnostic_error(audit->diagnostics, given->place, &hint,
+	                    "stage \"%.80s\": option \"%.80s\": cannot read %.200s: %s", name_of(given->stage),
+	                    given->row->name, given->text, strerror(system));
+}
+
+static void look_stdin(const struct audit *audit, const struct given *given)
+{
+	if (audit->from_stdin && strcmp(given->text, "-") == 0)
+		kk_diagnostic_error(audit->diagnostics, given->place, NULL,
+		                    "standard input cannot be both the config and what stage \"%.80s\" reads",
+		                    name_of(given->stage));
+}
+
+/* ---- files that are written */
+
+/* The directory that must hold a file of this name. */
+static void folder_of(const char *path, char *to, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+
+	snprintf(to, size, "%.*s", slash ? (int)(slash - path) + (slash == path) : 1, slash ? path : ".");
+}
+
+/* Why a file (or, if it is to be one, a directory) of this name cannot be written; 0: it can. */
+static int write_error(const char *path, bool directory)
+{
+	char folder[PATH_MAX];
+	struct stat status;
+
+	if (stat(path, &status) == 0) {
+		if (directory != S_ISDIR(status.st_mode))
+			return directory ? ENOTDIR : EISDIR;
+		return access(path, W_OK | (directory ? X_OK : 0)) == 0 ? 0 : errno;
+	}
+	if (errno != ENOENT)
+		return errno;
+	folder_of(path, folder, sizeof(folder));
+	return access(folder, W_OK | X_OK) == 0 ? 0 : errno;
+}
+
+static void check_written(const struct audit *audit, const char *field, const struct kk_config_text *path,
+                          bool directory)
+{
+	int system = path->text ? write_error(path->text, directory) : 0;
+
+	if (system)
+		kk_diagnostic_error(audit->diagnostics, path->place, NULL, "\"%s\": cannot write %.200s: %s", field,
+		                    path->text, strerror(system));
+}
+
+static void check_reports(const struct audit *audit)
+{
+	const struct kk_config *config = audit->config;
+	const struct kk_config_text *errors = &config->errors_file, *manifest = &config->manifest_file;
+
+	check_written(audit, "errors", errors, false);
+	check_written(audit, "manifest", manifest, false);
+	check_written(audit, "dead_letter", &config->dead_letter, true);
+	if (errors->text && manifest->text && strcmp(errors->text, manifest->text) == 0)
+		kk_diagnostic_error(audit->diagnostics, errors->place, NULL,
+		                    "\"errors\" and \"manifest\" are the same file, %.200s", errors->text);
+}
+
+/* ---- names of outputs */
+
+/* A pattern whose words are being looked at. */
+struct words {
+	const struct audit *audit;
+	const struct given *given;
+	struct kk_nearest near;
+};
+
+/* Does a stage before the outputs give items this field? True also if one does not say what it gives. */
+static bool may_have(const struct kk_config *config, const char *field, struct kk_nearest *near)
+{
+	for (size_t i = 0; i <= config->stage_count; i++) {
+		const struct kk_config_stage *stage = stage_at(config, i);
+		if (!stage->stage || (stage->stage->kind != KK_SINK && !stage->demand.fields))
+			return true;
+		for (const char *const *at = stage->demand.fields; at && *at; at++) {
+			if (strcmp(*at, field) == 0)
+				return true;
+			kk_nearest_offer(near, *at);
+		}
+	}
+	return false;
+}
+
+static void look_word(void *user, const char *word, bool known)
+{
+	struct words *words = user;
+	struct kk_nearest near = {.word = word};
+
+	if (known || may_have(words->audit->config, word, &near))
+		return;
+	for (size_t i = 0; kk_name_word(i); i++)
+		kk_nearest_offer(&near, kk_name_word(i));
+	struct kk_hint hint = {.nearest = near.best};
+	kk_diagnostic_error(words->audit->diagnostics, words->given->place, &hint,
+	                    "stage \"%.80s\": option \"%.80s\": no item has anything called {%.80s}",
+	                    name_of(words->given->stage), words->given->row->name, word);
+}
+
+static void look_words(const struct audit *audit, const struct given *given)
+{
+	struct words words = {.audit = audit, .given = given};
+	char why[200];
+
+	if (kk_name_check(given->text, why, sizeof(why)) != 0)
+		kk_diagnostic_error(audit->diagnostics, given->place, NULL, "stage \"%.80s\": option \"%.80s\": %s",
+		                    name_of(given->stage), given->row->name, why);
+	else
+		kk_name_each(given->text, look_word, &words);
+}
+
+/* The pattern without what changes nothing. */
+static const char *plain(const char *pattern)
+{
+	while (strncmp(pattern, "./", 2) == 0)
+		pattern += 2 + strspn(pattern + 2, "/");
+	return pattern;
+}
+
+static const char *other_pattern(const struct kk_config_stage *stage, const struct kk_option *row)
+{
+	const struct kk_node *node = stage->with ? kk_node_find(stage->with, row->name) : NULL;
+
+	return node ? kk_node_text(node) : NULL;
+}
+
+/* Two stages that write what is called the same overwrite each other's. With `when:` each may have its own items. */
+static void look_twin(const struct audit *audit, const struct given *given)
+{
+	const struct kk_config *config = audit->config;
+
+	for (const struct kk_config_stage *stage = config->stages; stage < given->stage; stage++) {
+		const char *other = other_pattern(stage, given->row);
+		if (!other || stage->stage != given->stage->stage || strcmp(plain(other), plain(given->text)) != 0 ||
+		    (stage->when.text && given->stage->when.text))
+			continue;
+		kk_diagnostic_error(audit->diagnostics, given->place, NULL,
+		                    "stage \"%.80s\": option \"%.80s\" is the same as that of stage \"%.80s\" on line "
+		                    "%u: each would overwrite what the other writes",
+		                    name_of(given->stage), given->row->name, name_of(stage),
+		                    kk_node_place(kk_node_find(stage->with, given->row->name)).line);
+		break;
+	}
+}
+
+void kk_audit(const struct kk_config *config, bool from_stdin, struct kk_diagnostics *diagnostics)
+{
+	struct audit audit = {config, diagnostics, from_stdin};
+
+	for (size_t i = 0; i <= config->stage_count; i++) {
+		const struct kk_config_stage *stage = stage_at(config, i);
+		each_text(&audit, stage, KK_OPTION_PATH | KK_OPTION_EXISTS, look_readable);
+		each_text(&audit, stage, KK_OPTION_PATH, look_stdin);
+		each_text(&audit, stage, KK_OPTION_NAMES, look_words);
+		each_text(&audit, stage, KK_OPTION_NAMES, look_twin);
+	}
+	check_reports(&audit);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/config/audit.h - reads a resolved config, produces the mistakes that a run would only meet on its way: files
+ * that are not there or cannot be written, names of outputs that no item can have, or that two stages would share.
+ */
+#ifndef ENGINE_CONFIG_AUDIT_H
+#define ENGINE_CONFIG_AUDIT_H
+
+#include "config/config.h"
+
+/* kk_audit - looks at the file system as it is now; all mistakes go to `diagnostics`. `from_stdin`: the config itself
+ * came from standard input, so nothing else can. */
+void kk_audit(const struct kk_config *config, bool from_stdin, struct kk_diagnostics *diagnostics);
+
+#endif
