@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How libvips is started: its part of picture.h. */
 #include "picture.h"
+#include <gmodule.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -39,6 +40,17 @@ static void keep_memory_flat(void)
 	pthread_attr_destroy(&attributes);
 }
 
+/* load_heif - Debian has that format in a module of libvips' own. Without it nothing is registered, and loading or
+ * saving says so. */
+static void load_heif(unsigned types)
+{
+	if (!(types & (1U << FORMAT_AVIF | 1U << FORMAT_HEIC)))
+		return;
+	GModule *module = g_module_open(VIPS_MODULES "/vips-heif." G_MODULE_SUFFIX, G_MODULE_BIND_LAZY);
+	if (module)
+		g_module_make_resident(module);
+}
+
 int picture_library_open(unsigned types, char *why, size_t why_size)
 {
 	keep_memory_flat();
@@ -52,6 +64,7 @@ int picture_library_open(unsigned types, char *why, size_t why_size)
 		picture_error(why, why_size);
 		return -1;
 	}
+	load_heif(types);
 	vips_leak_set(FALSE);
 	vips_concurrency_set(1);
 	vips_cache_set_max(0);

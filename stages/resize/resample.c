@@ -1,163 +1,209 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "resample.h"
-#include <math.h>
+#include "kernel.h"
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zimg.h>
 
-#define SLOTS       64
-#define GRAPH_BYTES (8U << 20) /* of all kept graphs together; the rest is for a run                      */
-#define RUN_BYTES   (RESAMPLER_BYTES - GRAPH_BYTES)
+/* So many rows of the result are made together: one float of each makes a vector. */
+#define LANES  8
+#define STRIDE 32 /* floats; rows of floats are padded to a multiple of it */
 
-/* What a graph depends on. Compared as bytes, so it has no padding. */
-struct shape {
-	struct region region;
-	int32_t from_width, from_height, to_width, to_height;
-};
+typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
+typedef int32_t masks __attribute__((vector_size(LANES * sizeof(int32_t))));
+typedef unsigned char bytes __attribute__((vector_size(LANES)));
 
-/* A kept graph. */
-struct slot {
-	struct shape shape;
-	zimg_filter_graph *graph; /* NULL: the slot is free                        */
-	size_t bytes, run_bytes;  /* an estimate of what it holds; what a run takes */
-	uint64_t used;            /* `runs` when it was used last                   */
-};
+struct run;
 
 struct resampler {
-	enum kernel kernel;
-	struct slot slot[SLOTS];
-	size_t bytes; /* sum of slot[].bytes */
-	uint64_t runs;
-	void *work;
+	struct kernel_curve curve;
+	void (*run_over)(struct run *run, const struct plane *from, const struct plane *to); /* for this processor */
+	unsigned char *work;
 	size_t work_bytes;
 };
 
-/* The same curves as libvips has under these names. */
-static const struct curve {
-	zimg_resample_filter_e filter;
-	double a, b, radius;
-} curves[] = {
-    [KERNEL_NEAREST] = {ZIMG_RESIZE_POINT, NAN, NAN, 1},
-    [KERNEL_LINEAR] = {ZIMG_RESIZE_BILINEAR, NAN, NAN, 1},
-    [KERNEL_CUBIC] = {ZIMG_RESIZE_BICUBIC, 0, 0.5, 2},
-    [KERNEL_MITCHELL] = {ZIMG_RESIZE_BICUBIC, 1.0 / 3, 1.0 / 3, 2},
-    [KERNEL_LANCZOS2] = {ZIMG_RESIZE_LANCZOS, 2, NAN, 2},
-    [KERNEL_LANCZOS3] = {ZIMG_RESIZE_LANCZOS, 3, NAN, 3},
+/* One run's share of the working memory. */
+struct run {
+	struct weights across, down;
+	int columns;        /* of the source, padded */
+	float *ring;        /* the last `down.taps` rows of the source, as floats; row y is in y % down.taps */
+	const float **rows; /* those that weigh on a row of the result, in order */
+	float *sum;         /* a row of the source's width and the result's height */
+	lanes *block;       /* LANES of them, side by side */
+	bytes *result;      /* LANES rows of the result, side by side */
 };
 
-struct resampler *resampler_new(enum kernel kernel)
+/* ---- inner loops: inlined into a function for each kind of processor */
+
+#define INLINE __attribute__((always_inline)) static inline
+
+INLINE void widen(const unsigned char *from, int width, float *to)
 {
-	struct resampler *resampler = calloc(1, sizeof(*resampler));
-	if (resampler)
-		resampler->kernel = kernel;
-	return resampler;
+	for (int x = 0; x < width; x++)
+		to[x] = from[x];
 }
 
-static void empty(struct resampler *resampler, struct slot *slot)
+/* add_rows - the weighed sum of rows. */
+INLINE void add_rows(const float *const *rows, const float *weights, int taps, float *to, int columns)
 {
-	zimg_filter_graph_free(slot->graph);
-	resampler->bytes -= slot->bytes;
-	*slot = (struct slot){0};
-}
-
-void resampler_free(struct resampler *resampler)
-{
-	if (!resampler)
-		return;
-	for (int i = 0; i < SLOTS; i++)
-		empty(resampler, &resampler->slot[i]);
-	free(resampler->work);
-	free(resampler);
-}
-
-/* coefficient_bytes - along one side: a weight as float and as 16-bit number for each tap of each sample, in blocks. */
-static size_t coefficient_bytes(const struct curve *curve, double from, int to)
-{
-	double taps = 2 * curve->radius * fmax(from / to, 1) + 2;
-	return ((size_t)to + 16) * ((size_t)taps + 16) * 6;
-}
-
-static size_t graph_bytes(const struct resampler *resampler, const struct shape *shape)
-{
-	const struct curve *curve = &curves[resampler->kernel];
-	return 8192 + coefficient_bytes(curve, shape->region.width, shape->to_width) +
-	       coefficient_bytes(curve, shape->region.height, shape->to_height);
-}
-
-static zimg_filter_graph *build(enum kernel kernel, const struct shape *shape)
-{
-	zimg_image_format from, to;
-	zimg_graph_builder_params how;
-	zimg_image_format_default(&from, ZIMG_API_VERSION);
-	from.width = (unsigned)shape->from_width;
-	from.height = (unsigned)shape->from_height;
-	from.pixel_type = ZIMG_PIXEL_BYTE;
-	from.color_family = ZIMG_COLOR_GREY;
-	from.pixel_range = ZIMG_RANGE_FULL;
-	to = from;
-	to.width = (unsigned)shape->to_width;
-	to.height = (unsigned)shape->to_height;
-	from.active_region.left = shape->region.left;
-	from.active_region.top = shape->region.top;
-	from.active_region.width = shape->region.width;
-	from.active_region.height = shape->region.height;
-	zimg_graph_builder_params_default(&how, ZIMG_API_VERSION);
-	how.resample_filter = curves[kernel].filter;
-	how.filter_param_a = curves[kernel].a;
-	how.filter_param_b = curves[kernel].b;
-	how.cpu_type = ZIMG_CPU_AUTO_64B;
-	return zimg_filter_graph_build(&from, &to, &how);
-}
-
-/* make_room - empties the slots used longest ago until one is free and so many bytes may be added. */
-static struct slot *make_room(struct resampler *resampler, size_t bytes)
-{
-	for (;;) {
-		struct slot *spare = NULL, *oldest = NULL;
-		for (struct slot *slot = resampler->slot; slot < resampler->slot + SLOTS; slot++) {
-			if (!slot->graph)
-				spare = slot;
-			else if (!oldest || slot->used < oldest->used)
-				oldest = slot;
+	for (int x = 0; x < columns; x += 4 * LANES) {
+		lanes a = {0}, b = {0}, c = {0}, d = {0};
+		for (int i = 0; i < taps; i++) {
+			const lanes *row = (const lanes *)(rows[i] + x);
+			float weight = weights[i];
+			a += weight * row[0];
+			b += weight * row[1];
+			c += weight * row[2];
+			d += weight * row[3];
 		}
-		if (spare && (!oldest || resampler->bytes + bytes <= GRAPH_BYTES))
-			return spare;
-		empty(resampler, oldest);
+		lanes *into = (lanes *)(to + x);
+		into[0] = a;
+		into[1] = b;
+		into[2] = c;
+		into[3] = d;
 	}
 }
 
-/* find - the graph for a shape, built if it is not kept. NULL: there can be none. */
-static struct slot *find(struct resampler *resampler, const struct shape *shape)
+/* add_columns - the weighed sums of columns, of LANES rows at once, as bytes. */
+INLINE void add_columns(const lanes *block, const struct weights *weights, bytes *to)
 {
-	for (struct slot *slot = resampler->slot; slot < resampler->slot + SLOTS; slot++)
-		if (slot->graph && memcmp(&slot->shape, shape, sizeof(*shape)) == 0)
-			return slot;
-	size_t bytes = graph_bytes(resampler, shape);
-	if (bytes > GRAPH_BYTES)
-		return NULL;
-	struct slot *slot = make_room(resampler, bytes);
-	*slot = (struct slot){.shape = *shape, .graph = build(resampler->kernel, shape)};
-	if (!slot->graph)
-		return NULL;
-	slot->bytes = bytes;
-	resampler->bytes += bytes;
-	if (zimg_filter_graph_get_tmp_size(slot->graph, &slot->run_bytes) == ZIMG_ERROR_SUCCESS)
-		return slot;
-	empty(resampler, slot);
-	return NULL;
+	for (int i = 0; i < weights->count; i++) {
+		const lanes *column = block + weights->first[i];
+		const float *weight = weights->values + (size_t)i * (size_t)weights->taps;
+		lanes sum = {0}, other = {0};
+		int k = 0;
+		for (; k + 1 < weights->taps; k += 2) {
+			sum += weight[k] * column[k];
+			other += weight[k + 1] * column[k + 1];
+		}
+		if (k < weights->taps)
+			sum += weight[k] * column[k];
+		sum += other + 0.5F;
+		masks above = sum > 255, below = sum < 0;
+		masks number = __builtin_convertvector(sum, masks);
+		number = (number & ~above & ~below) | (above & 255);
+		to[i] = __builtin_convertvector(number, bytes);
+	}
 }
 
-/* work_room - memory for a run. 0 or -1. */
-static int work_room(struct resampler *resampler, size_t bytes)
+/* fetch_rows - points run->rows to the rows of the source that weigh on row y of the result; those before *next are in
+ * the ring already. */
+INLINE void fetch_rows(struct run *run, const struct plane *from, int y, int *next)
 {
-	if (bytes > RUN_BYTES)
-		return -1;
-	if (bytes <= resampler->work_bytes)
+	int first = run->down.first[y], taps = run->down.taps;
+	if (*next < first)
+		*next = first;
+	for (; *next < first + taps; ++*next)
+		widen(from->at + (size_t)*next * from->stride, from->width,
+		      run->ring + (size_t)(*next % taps) * (size_t)run->columns);
+	for (int i = 0; i < taps; i++)
+		run->rows[i] = run->ring + (size_t)((first + i) % taps) * (size_t)run->columns;
+}
+
+/* put_rows - takes rows of bytes out of the vectors. */
+INLINE void put_rows(const struct run *run, const struct plane *to, int y, int rows)
+{
+	const unsigned char *result = (const unsigned char *)run->result;
+	for (int row = 0; row < rows; row++) {
+		unsigned char *into = to->at + (size_t)(y + row) * to->stride;
+		for (int x = 0; x < to->width; x++)
+			into[x] = result[x * LANES + row];
+	}
+}
+
+INLINE void run_over(struct run *run, const struct plane *from, const struct plane *to)
+{
+	int next = 0;
+	float *block = (float *)run->block;
+	memset(block, 0, (size_t)run->columns * sizeof(lanes)); /* the last rows may be fewer than a block has */
+	for (int y = 0; y < to->height; y += LANES) {
+		int rows = to->height - y < LANES ? to->height - y : LANES;
+		for (int row = 0; row < rows; row++) {
+			fetch_rows(run, from, y + row, &next);
+			add_rows(run->rows, run->down.values + (size_t)(y + row) * (size_t)run->down.taps,
+			         run->down.taps, run->sum, run->columns);
+			for (int x = 0; x < from->width; x++)
+				block[x * LANES + row] = run->sum[x];
+		}
+		add_columns(run->block, &run->across, run->result);
+		put_rows(run, to, y, rows);
+	}
+}
+
+static void run_anywhere(struct run *run, const struct plane *from, const struct plane *to)
+{
+	run_over(run, from, to);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2,fma"))) static void run_on_avx2(struct run *run, const struct plane *from,
+                                                            const struct plane *to)
+{
+	run_over(run, from, to);
+}
+
+static bool has_avx2(void)
+{
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+#else
+#define run_on_avx2 run_anywhere
+
+static bool has_avx2(void)
+{
+	return false;
+}
+#endif
+
+/* ---- a run */
+
+static size_t take(size_t *used, size_t count, size_t size)
+{
+	size_t at = *used;
+	*used += (count * size + PLANE_ALIGNMENT - 1) & ~(size_t)(PLANE_ALIGNMENT - 1);
+	return at;
+}
+
+/* share_out - cuts the working memory up; with NULL only its size is told. */
+static size_t share_out(struct run *run, unsigned char *work)
+{
+	size_t used = 0, columns = (size_t)run->columns, down = (size_t)run->down.taps;
+	size_t width = (size_t)run->across.count, height = (size_t)run->down.count;
+	size_t offsets[] = {
+	    take(&used, width, sizeof(int)),
+	    take(&used, width * (size_t)run->across.taps, sizeof(float)),
+	    take(&used, height, sizeof(int)),
+	    take(&used, height * down, sizeof(float)),
+	    take(&used, columns * down, sizeof(float)),
+	    take(&used, down, sizeof(float *)),
+	    take(&used, columns, sizeof(float)),
+	    take(&used, columns, sizeof(lanes)),
+	    take(&used, width, sizeof(bytes)),
+	};
+	if (!work)
+		return used;
+	run->across.first = (int *)(void *)(work + offsets[0]);
+	run->across.values = (float *)(void *)(work + offsets[1]);
+	run->down.first = (int *)(void *)(work + offsets[2]);
+	run->down.values = (float *)(void *)(work + offsets[3]);
+	run->ring = (float *)(void *)(work + offsets[4]);
+	run->rows = (const float **)(void *)(work + offsets[5]);
+	run->sum = (float *)(void *)(work + offsets[6]);
+	run->block = (lanes *)(void *)(work + offsets[7]);
+	run->result = (bytes *)(void *)(work + offsets[8]);
+	return used;
+}
+
+/* make_room - 0 or -1. */
+static int make_room(struct resampler *resampler, size_t bytes_wanted)
+{
+	if (bytes_wanted <= resampler->work_bytes)
 		return 0;
+	if (bytes_wanted > RESAMPLER_BYTES)
+		return -1;
 	free(resampler->work);
-	resampler->work_bytes = (bytes + 4095) & ~(size_t)4095;
-	resampler->work = aligned_alloc(PLANE_ALIGNMENT, resampler->work_bytes);
+	resampler->work_bytes = bytes_wanted;
+	resampler->work = aligned_alloc(PLANE_ALIGNMENT, bytes_wanted);
 	if (resampler->work)
 		return 0;
 	resampler->work_bytes = 0;
@@ -167,18 +213,34 @@ static int work_room(struct resampler *resampler, size_t bytes)
 int resampler_run(struct resampler *resampler, const struct plane *from, const struct region *region,
                   const struct plane *to)
 {
-	const struct shape shape = {*region, from->width, from->height, to->width, to->height};
-	struct slot *slot = find(resampler, &shape);
-	if (!slot || work_room(resampler, slot->run_bytes) != 0)
+	const struct kernel_curve *curve = &resampler->curve;
+	struct run run = {
+	    .across = {.count = to->width, .taps = kernel_taps(curve, from->width, region->width, to->width)},
+	    .down = {.count = to->height, .taps = kernel_taps(curve, from->height, region->height, to->height)},
+	    .columns = (from->width + STRIDE - 1) / STRIDE * STRIDE};
+	if (make_room(resampler, share_out(&run, NULL)) != 0)
 		return -1;
-	slot->used = ++resampler->runs;
-	const zimg_image_buffer_const source = {
-	    .version = ZIMG_API_VERSION,
-	    .plane = {{.data = from->at, .stride = (ptrdiff_t)from->stride, .mask = ZIMG_BUFFER_MAX}}};
-	const zimg_image_buffer target = {
-	    .version = ZIMG_API_VERSION,
-	    .plane = {{.data = to->at, .stride = (ptrdiff_t)to->stride, .mask = ZIMG_BUFFER_MAX}}};
-	zimg_error_code_e error =
-	    zimg_filter_graph_process(slot->graph, &source, &target, resampler->work, NULL, NULL, NULL, NULL);
-	return error == ZIMG_ERROR_SUCCESS ? 0 : -1;
+	share_out(&run, resampler->work);
+	kernel_weigh(curve, from->width, region->left, region->width, &run.across);
+	kernel_weigh(curve, from->height, region->top, region->height, &run.down);
+	resampler->run_over(&run, from, to);
+	return 0;
+}
+
+struct resampler *resampler_new(enum kernel kernel)
+{
+	struct resampler *resampler = calloc(1, sizeof(*resampler));
+	if (!resampler)
+		return NULL;
+	kernel_draw(&resampler->curve, kernel);
+	resampler->run_over = has_avx2() ? run_on_avx2 : run_anywhere;
+	return resampler;
+}
+
+void resampler_free(struct resampler *resampler)
+{
+	if (!resampler)
+		return;
+	free(resampler->work);
+	free(resampler);
 }

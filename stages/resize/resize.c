@@ -80,7 +80,7 @@ static int check_avif(const struct resize_options *o, char *why, size_t why_size
 {
 	if (o->output != OUTPUT_AVIF)
 		return 0;
-	if (picture_library_open(options_types(o), why, why_size) != 0)
+	if (picture_library_open(options_types(o) | 1U << FORMAT_AVIF, why, why_size) != 0)
 		return -1;
 	if (save_possible(FORMAT_AVIF))
 		return 0;
@@ -120,7 +120,8 @@ static int resize_prepare(struct kk_context *context)
 		kk_log(context, KK_LOG_WARNING, "cannot see how much memory is left: %s", strerror(errno));
 	r->types = options_types(o);
 	r->quick_target = quick_possible(o);
-	if (picture_library_open(r->types, text, sizeof(text)) != 0 || picture_library_claim(text, sizeof(text)) != 0) {
+	if (picture_library_open(r->types | 1U << options_target(o, FORMAT_PNG), text, sizeof(text)) != 0 ||
+	    picture_library_claim(text, sizeof(text)) != 0) {
 		kk_log(context, KK_LOG_ERROR, "libvips does not start: %s", text);
 		return -1;
 	}
