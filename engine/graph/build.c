@@ -103,7 +103,11 @@ static uint64_t item_timeout(const struct build *build, const struct kk_config_s
 		                    stage->name.text);
 	if (stage->timeout.place.line)
 		return stage->timeout.value;
-	return stage->stage->process ? ITEM_TIMEOUT_MS : 0;
+	if (!stage->stage->process)
+		return 0;
+	/* A stage that ends what takes too long by itself must come to it. */
+	uint64_t takes_ms = stage->demand.takes_ms + ITEM_TIMEOUT_MS / 2;
+	return takes_ms > ITEM_TIMEOUT_MS ? takes_ms : ITEM_TIMEOUT_MS;
 }
 
 /* What a worker that keeps the order may have to remember: all items on all their lanes, and all source items. */
@@ -148,6 +152,7 @@ static void put_stage(struct build *build, size_t index)
 	if (index > 0 && stage->stage != &kk_ordering_stage) {
 		build->plan.stage[index].when = build->when[stage - build->config->stages];
 		build->plan.stage[index].when_words = build->when_words[stage - build->config->stages];
+		build->plan.stage[index].when_text = add_text(build, stage->when.text);
 	}
 }
 

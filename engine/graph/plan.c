@@ -52,8 +52,8 @@ static bool options_ok(const struct kk_plan *plan, const struct kk_plan_stage *s
 
 static bool stage_ok(const struct kk_plan *plan, const struct kk_plan_stage *stage, bool source)
 {
-	if (!text_ok(plan, stage->name) || !text_ok(plan, stage->use) || !text_ok(plan, stage->module) ||
-	    !options_ok(plan, stage))
+	if (!text_ok(plan, stage->when_text) || !text_ok(plan, stage->name) || !text_ok(plan, stage->use) ||
+	    !text_ok(plan, stage->module) || !options_ok(plan, stage))
 		return false;
 	if (source != (stage->kind == KK_SOURCE) || stage->kind < KK_SOURCE || stage->kind > KK_SINK)
 		return false;

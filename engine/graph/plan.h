@@ -57,6 +57,7 @@ struct kk_plan_stage {
 	double rate;              /* in all; 0: any                                                  */
 	uint32_t when;            /* offset of the condition under which it takes an item; 0: always */
 	uint32_t when_words;      /* of 32 bits: see condition.h                                     */
+	uint32_t when_text;       /* text: the same as the config has it                             */
 	uint32_t ordering;        /* 1: no stage of the config; hands on in the order of the source  */
 	uint32_t in_order;        /* 1: what it makes may wait for its turn at one that does         */
 };
