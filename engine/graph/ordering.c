@@ -146,7 +146,7 @@ int kk_ordering_insert(struct kk_graph *graph, struct kk_diagnostics *diagnostic
 {
 	const struct kk_graph old = *graph;
 	size_t out[KK_PLAN_MAX_STAGES] = {0};
-	struct ways ways;
+	struct ways ways = {.before_order = {false}};
 
 	if (!check_sinks(graph, diagnostics))
 		return KK_ERR_INVALID;

@@ -6,6 +6,7 @@
  *   hand.c     a handle -> an item the stage can look at, its new payload, its verdict
  *   deliver.c  a verdict -> decision -> the next rings
  *   note.c     what happened to an item -> what the recorder writes down of it
+ *   tell.c     the same -> a line for who watches single items
  *   clock.c    the time that calls and items took -> the worker's page
  *   turn.c     what is under way -> whose turn it is
  *   host.c     the stage's wishes -> hand
@@ -112,6 +113,8 @@ struct worker {
 	uint64_t random[4];
 	bool may_wait;               /* reserve may sleep: not in submit and poll                  */
 	bool wants_room;             /* a reservation was refused since the stage was last asked   */
+	bool watched;                /* somebody wants to know of each item: there are notes, or it tells       */
+	bool tells;                  /* each item is told in the log                                        */
 	bool corrupt;                /* shared memory was found unsound: leave with KK_WORKER_CORRUPT */
 	struct chooser *chooser;     /* source: which items are of this run                      */
 	uint64_t read;               /* source: items it has read, also those that are none of this run */
@@ -161,12 +164,16 @@ bool deliver_put(struct worker *worker, unsigned ring, uint32_t handle, unsigned
 /* note.c */
 /* note_failure - completes the header of an item that failed here: signal or 0, and deliveries. */
 void note_failure(struct worker *worker, struct item_head *head, unsigned side, int signal, unsigned attempts);
-/* Only in a run with notes. note_begun - the source begins an item under this header. note_taken - it came to this
+/* Only by a worker that is `watched`. note_begun - the source begins an item under this header. note_taken - it came to this
  * stage; note_settled - the stage has done with it. note_branch - another lane begins where this one is. */
 void note_begun(struct hand *hand);
 void note_taken(struct hand *hand);
 void note_settled(struct hand *hand, enum kk_verdict verdict);
-void note_branch(const struct kk_run *run, uint32_t from, uint32_t to);
+void note_branch(const struct kk_run *run, uint32_t from, uint32_t to); /* only in a run that has notes */
+
+/* tell.c */
+/* tell_item - a line in the log about what the stage has done with the item. */
+void tell_item(const struct hand *hand, enum kk_verdict verdict);
 
 /* inherit.c */
 int inherit(struct worker *worker);

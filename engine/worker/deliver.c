@@ -16,8 +16,8 @@
  * the copy everything it then does is stale, and known to be: the block's generation, the group's life, its own word.
  * And what a broken process writes into the header is checked once and cannot change behind the check.
  */
-#include "worker/crew.h"
 #include "graph/condition.h"
+#include "worker/crew.h"
 #include "worker/name.h"
 #include <stdio.h>
 #include <string.h>
@@ -57,7 +57,7 @@ void deliver_routes(struct worker *worker)
 
 struct asked {
 	struct hand *hand;
-	char text[64];
+	char bytes[24], suffix[KK_NAME_COMPONENT_MAX + 1];
 };
 
 /* A field as a condition sees it: what names of files are made of, and `bytes`. */
@@ -68,11 +68,9 @@ static const char *asked_field(void *arg, const char *name)
 	if (strcmp(name, "key") == 0)
 		return key;
 	if (strcmp(name, "bytes") == 0)
-		return asked->text;
-	if (strcmp(name, "ext") == 0) {
-		static char suffix[KK_NAME_COMPONENT_MAX + 1];
-		return kk_name_suffix(key, suffix, sizeof(suffix));
-	}
+		return asked->bytes;
+	if (strcmp(name, "ext") == 0)
+		return kk_name_suffix(key, asked->suffix, sizeof(asked->suffix));
 	return hand_field(asked->hand, name);
 }
 
@@ -81,13 +79,13 @@ uint16_t deliver_ways(struct hand *hand, uint64_t bytes)
 	const struct worker *worker = hand->worker;
 	const struct kk_plan *plan = worker->plan;
 	const struct route *route = &worker->route[hand->lane];
-	struct asked asked = {.hand = hand, .text = ""};
+	struct asked asked = {.hand = hand, .bytes = ""};
 	const struct kk_when_item item = {asked_field, &asked};
 	unsigned ways = 0;
 	for (unsigned i = 0; i < route->count; i++) {
 		const struct kk_plan_stage *stage = &plan->stage[route->to[i].stage];
-		if (stage->when_words && !asked.text[0])
-			snprintf(asked.text, sizeof(asked.text), "%llu", (unsigned long long)bytes);
+		if (stage->when_words && !asked.bytes[0])
+			snprintf(asked.bytes, sizeof(asked.bytes), "%llu", (unsigned long long)bytes);
 		if (!stage->when_words || kk_condition_holds(plan, stage->when, stage->when_words, &item))
 			ways |= 1u << i;
 	}
@@ -100,12 +98,15 @@ bool deliver_put(struct worker *worker, unsigned ring, uint32_t handle, unsigned
 {
 	struct kk_ring *to = worker->run->ring[ring];
 	int status = kk_ring_put(to, handle, side);
+	bool late = false;
 	while (status == KK_ERR_FULL && wait) {
 		deliver_announce(worker);
 		uint32_t ticket = kk_event_prepare(kk_ring_room_event(to));
 		status = kk_ring_put(to, handle, side);
+		if (status == KK_OK && late)
+			worker_late(worker);
 		if (status == KK_ERR_FULL)
-			worker_sleep(worker, kk_ring_room_event(to), ticket);
+			late = worker_sleep(worker, kk_ring_room_event(to), ticket);
 	}
 	if (status == KK_OK)
 		worker->owed[ring]++;
@@ -146,7 +147,8 @@ static void tell_waiting(struct worker *worker)
 
 void deliver_announce_late(struct worker *worker)
 {
-	if (worker_clock() - worker->announced_ns > LATE_NS)
+	worker->last_ns = worker_clock();
+	if (worker->last_ns - worker->announced_ns > LATE_NS)
 		deliver_announce(worker);
 }
 
@@ -222,13 +224,13 @@ static unsigned settle_lanes(struct worker *worker, uint32_t handle, uint64_t se
 	return (next & 0xfffff) == all ? (unsigned)(next >> 28) & 0xf : 0;
 }
 
-/* The lane of this header, ended by a verdict. */
-static unsigned settle_lane(struct worker *worker, uint32_t handle, const struct item_head *head)
+/* What ends with the lane of this header, by its verdict. */
+static uint32_t lanes_of_end(const struct worker *worker, const struct item_head *head)
 {
-	const uint32_t below = worker->stage_plan ? worker->route[head->lane].below
-	                                          : lanes_below(worker->plan, head->fail_stage, head->lane);
-	return settle_lanes(worker, handle, head->sequence, head->lane,
-	                    head->verdict == KK_PASS ? 1u << head->lane : below, end_of(head->verdict));
+	if (head->verdict == KK_PASS)
+		return 1u << head->lane;
+	return worker->stage_plan ? worker->route[head->lane].below
+	                          : lanes_below(worker->plan, head->fail_stage, head->lane);
 }
 
 /* Has a predecessor of ours settled this lane? Then all that it did before is done, and what stands there may belong to
@@ -249,26 +251,37 @@ static void release_pay(struct kk_run *run, const struct item_head *head, unsign
 
 bool deliver_settle(struct worker *worker, uint32_t handle, const struct item_head *head)
 {
-	if (worker->plan->lanes == 1 || settle_lane(worker, handle, head))
+	if (worker->plan->lanes == 1 ||
+	    settle_lanes(worker, handle, head->sequence, head->lane, lanes_of_end(worker, head), end_of(head->verdict)))
 		return true;
 	kk_table_park(worker->run->table, handle);
 	return false;
 }
 
-static bool end_item(struct worker *worker, uint32_t handle, const struct item_head *head, unsigned side, bool wait)
+/* The lane ends with what `settles` names; `end`: how. */
+static bool end_lanes(struct worker *worker, uint32_t handle, const struct item_head *head, uint32_t settles,
+                      unsigned end, bool wait)
 {
-	if (head->verdict == KK_FAIL && head->kept)
-		return deliver_put(worker, KK_RING_RECORDER, handle, 0, wait);
-	release_pay(worker->run, head, side);
-	unsigned end = end_of(head->verdict);
 	if (worker->plan->lanes > 1)
-		end = settle_lane(worker, handle, head);
+		end = settle_lanes(worker, handle, head->sequence, head->lane, settles, end);
 	if (end == END_DONE)
 		worker_item_done(worker, run_record(worker->run, handle)->born_ns);
-	if (end)
-		return deliver_put(worker, ring_of_end(worker->plan, end), handle, 0, wait);
-	kk_table_park(worker->run->table, handle);
+	if (!end)
+		kk_table_park(worker->run->table, handle);
+	else if (!deliver_put(worker, ring_of_end(worker->plan, end), handle, 0, wait))
+		return false;
+	worker->ended = true;
 	return true;
+}
+
+static bool end_item(struct worker *worker, uint32_t handle, const struct item_head *head, unsigned side, bool wait)
+{
+	if (head->verdict == KK_FAIL && head->kept) {
+		worker->ended = true;
+		return deliver_put(worker, KK_RING_RECORDER, handle, 0, wait);
+	}
+	release_pay(worker->run, head, side);
+	return end_lanes(worker, handle, head, lanes_of_end(worker, head), end_of(head->verdict), wait);
 }
 
 /* ---- branches */
@@ -301,6 +314,20 @@ static bool start_branch(struct worker *worker, uint32_t handle, const struct it
 	return deliver_put(worker, ring, other, 0, wait);
 }
 
+/* All branches but the first, which this header takes itself. A lane that its stage does not take ends here. */
+static bool branch_off(struct worker *worker, uint32_t handle, const struct item_head *head, unsigned side, bool wait)
+{
+	const struct route *route = &worker->route[head->lane];
+	for (unsigned i = 1; i < route->count; i++) {
+		if (!(head->ways >> i & 1))
+			settle_lanes(worker, handle, head->sequence, route->to[i].lane, route->to[i].below,
+			             END_SKIPPED);
+		else if (!start_branch(worker, handle, head, side, route->to[i].ring, route->to[i].lane, wait))
+			return false;
+	}
+	return true;
+}
+
 /* ---- all of it */
 
 static bool complete(struct worker *worker, uint32_t handle, const struct item_head *head, unsigned side, bool wait)
@@ -312,10 +339,17 @@ static bool complete(struct worker *worker, uint32_t handle, const struct item_h
 	}
 	if (head->verdict != KK_PASS || route->count == 0)
 		return end_item(worker, handle, head, side, wait);
-	for (unsigned i = 1; i < route->count; i++)
-		if (!start_branch(worker, handle, head, side, route->to[i].ring, route->to[i].lane, wait))
-			return false;
-	return deliver_put(worker, route->to[0].ring, handle, side, wait);
+	const bool goes_on = head->ways & 1;
+	if ((goes_on || !has_settled(worker, handle, head)) && !branch_off(worker, handle, head, side, wait))
+		return false;
+	if (!goes_on) {
+		release_pay(worker->run, head, side);
+		return end_lanes(worker, handle, head, route->to[0].below, END_SKIPPED, wait);
+	}
+	if (!deliver_put(worker, route->to[0].ring, handle, side, wait))
+		return false;
+	worker->moved = worker->stage_plan && worker->stage_plan->in_order;
+	return true;
 }
 
 bool head_is_sound(const struct worker *worker, const struct item_head *head)
@@ -340,7 +374,8 @@ bool deliver(struct worker *worker, uint32_t handle, bool wait)
 		worker->corrupt = true;
 	if (worker->corrupt)
 		return false;
-	bool simple = head.verdict == KK_PASS && !head.replaced && worker->route[head.lane].count == 1;
+	bool simple =
+	    head.verdict == KK_PASS && !head.replaced && worker->route[head.lane].count == 1 && (head.ways & 1);
 	if (!simple && own.state != KK_OWN_COMMIT)
 		kk_table_commit(table, handle);
 	return complete(worker, handle, &head, own.side, wait);

@@ -21,6 +21,7 @@ struct flight {
 	uint32_t suspect;     /* then: its handle                        */
 	bool closed;          /* the sentinel stands at the head         */
 	bool moved;           /* something was done in this turn         */
+	bool late;            /* the last wait ended by its back-stop    */
 	int epoll;
 	int stage_fd; /* the one in the epoll set, -1: none yet  */
 };
@@ -71,23 +72,23 @@ static bool begin(struct flight *f, uint32_t handle)
 	return true;
 }
 
-/* The next item to begin: inherited ones first; a suspect only when nothing else is in flight. -1: none now. */
+/* The next item to begin: inherited ones first, a suspect only when nothing else is in flight. -1: none now. */
 static int64_t next_item(struct flight *f)
 {
 	struct worker *worker = f->worker;
 	if (f->solo || f->refused || f->in_use == f->count)
 		return -1;
-	int64_t handle = handles_shift(&worker->redo);
-	if (handle >= 0)
-		return handle;
-	if (worker->solo.count > 0) {
+	if (handles_alone(&worker->redo)) {
 		if (f->in_use > 0)
 			return -1;
 		f->solo = true;
 		worker->context.alone = true;
-		f->suspect = (uint32_t)handles_shift(&worker->solo);
+		f->suspect = (uint32_t)handles_shift(&worker->redo);
 		return f->suspect;
 	}
+	int64_t handle = handles_shift(&worker->redo);
+	if (handle >= 0)
+		return handle;
 	uint32_t taken;
 	int status = kk_ring_take(worker->in, &taken, 1);
 	f->closed = status == KK_ERR_CLOSED;
@@ -164,7 +165,7 @@ static void turn(struct flight *f)
 
 static bool wants_items(const struct flight *f)
 {
-	return f->in_use < f->count && !f->refused && !f->solo && !f->closed && f->worker->solo.count == 0;
+	return f->in_use < f->count && !f->refused && !f->solo && !f->closed && f->worker->redo.count == 0;
 }
 
 static bool delivery_waits(const struct flight *f)
@@ -218,7 +219,7 @@ static void wait_for_news(struct flight *f, uint32_t ticket)
 	struct epoll_event events[4];
 	int timeout_ms = (int)(KK_BACKSTOP_NS / 1000000);
 	if (f->in_use == 0) {
-		worker_sleep(worker, kk_ring_items_event(worker->in), ticket);
+		f->late = worker_sleep(worker, kk_ring_items_event(worker->in), ticket);
 		return;
 	}
 	watch_stage(f, worker->module->wait(&worker->context, &timeout_ms));
@@ -229,7 +230,7 @@ static void wait_for_news(struct flight *f, uint32_t ticket)
 
 static bool is_over(const struct flight *f)
 {
-	return f->closed && f->in_use == 0 && f->worker->redo.count == 0 && f->worker->solo.count == 0;
+	return f->closed && f->in_use == 0 && f->worker->redo.count == 0;
 }
 
 static void fly(struct flight *f)
@@ -239,6 +240,9 @@ static void fly(struct flight *f)
 	while (!f->worker->corrupt && !is_over(f)) {
 		turn(f);
 		unsigned needs = needs_of(f);
+		if (f->moved && f->late)
+			worker_late(f->worker);
+		f->late = false;
 		if (f->moved) {
 			prepared = 0;
 		} else if (needs & ~prepared) {

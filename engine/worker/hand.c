@@ -54,25 +54,40 @@ int hand_take(struct hand *hand, struct worker *worker, uint32_t handle)
 	if (!kk_table_look(worker->run->table, handle, &head, ITEM_HEAD_HOP, &own) || !head_is_sound(worker, &head))
 		return -1;
 	hand->lane = head.lane;
-	if (worker->run->layout.note_stride)
+	if (worker->watched)
 		note_taken(hand);
 	/* An heir must not take what an earlier stage left here for something that was made and not decided upon. */
 	run_head(worker->run, handle)->pay[!own.side].index = 0;
 	return show_payload(hand, &head, own.side);
 }
 
+/* The big block is for whoever could not go on without it. A worker with other payloads in the making can wait for
+ * those; where what is made may wait for its turn, it is for the oldest item alone, which then waits for nothing. */
+static bool may_take_big(const struct hand *hand, bool growing)
+{
+	struct worker *worker = hand->worker;
+	if (worker->stage_plan->in_order)
+		return turn_has_come(worker, hand->item.sequence, hand->handle);
+	return growing || kk_block_claimed(worker->arena) == 0;
+}
+
 /* Room for `bytes` and the fields behind them. */
 static int claim_block(struct hand *hand, uint64_t bytes)
 {
 	struct kk_arena *arena = hand->worker->arena;
-	/* The big block is for whoever could not go on without it; a worker with other payloads in the making can wait
-	 * for those. */
-	return kk_block_alloc(arena, bytes + KK_FIELD_ROOM, kk_block_claimed(arena) == 0, &hand->reserved);
+	int status = kk_block_alloc(arena, bytes + KK_FIELD_ROOM, false, &hand->reserved);
+	if (status == KK_ERR_NO_ROOM && may_take_big(hand, false))
+		status = kk_block_alloc(arena, bytes + KK_FIELD_ROOM, true, &hand->reserved);
+	return status;
 }
 
 static int regrow_block(struct hand *hand, uint64_t bytes)
 {
-	return kk_block_grow(hand->worker->arena, &hand->reserved, hand->reserved_bytes, bytes + KK_FIELD_ROOM);
+	struct kk_arena *arena = hand->worker->arena;
+	int status = kk_block_grow_inside(arena, &hand->reserved, hand->reserved_bytes, bytes + KK_FIELD_ROOM);
+	if (status == KK_ERR_NO_ROOM && may_take_big(hand, true))
+		status = kk_block_grow(arena, &hand->reserved, hand->reserved_bytes, bytes + KK_FIELD_ROOM);
+	return status;
 }
 
 /* Tries `claim` until there is room, if this worker may wait for it. */
@@ -80,13 +95,16 @@ static int with_room(struct hand *hand, int (*claim)(struct hand *, uint64_t), u
 {
 	struct worker *worker = hand->worker;
 	int status = claim(hand, bytes);
+	bool late = false;
 	while (status == KK_ERR_NO_ROOM && worker->may_wait) {
 		struct kk_event *room = kk_arena_room_event(worker->arena);
 		deliver_announce(worker);
 		uint32_t ticket = kk_event_prepare(room);
 		status = claim(hand, bytes);
+		if (status == KK_OK && late)
+			worker_late(worker);
 		if (status == KK_ERR_NO_ROOM)
-			worker_sleep(worker, room, ticket);
+			late = worker_sleep(worker, room, ticket);
 	}
 	if (status == KK_ERR_NO_ROOM)
 		worker->wants_room = true;
@@ -229,6 +247,14 @@ static bool seal(struct hand *hand, struct item_head *head, unsigned side)
 	return true;
 }
 
+/* Who takes it is part of the decision, so that an heir does not decide again. An item that nobody takes is skipped. */
+static enum kk_verdict choose_ways(struct hand *hand, struct item_head *head, unsigned side)
+{
+	uint64_t bytes = hand->committed ? hand->committed_bytes : head->pay[side].index ? head->pay[side].size : 0;
+	head->ways = deliver_ways(hand, bytes);
+	return head->ways || hand->worker->route[hand->lane].count == 0 ? KK_PASS : KK_SKIP;
+}
+
 void hand_settle(struct hand *hand, enum kk_verdict verdict)
 {
 	struct worker *worker = hand->worker;
@@ -236,10 +262,12 @@ void hand_settle(struct hand *hand, enum kk_verdict verdict)
 	unsigned side = kk_table_own(worker->run->table, hand->handle).side;
 	if (verdict != KK_PASS && verdict != KK_SKIP)
 		verdict = KK_FAIL;
-	if (worker->run->layout.note_stride)
+	if (verdict == KK_PASS)
+		verdict = choose_ways(hand, head, side);
+	if (worker->watched)
 		note_settled(hand, verdict);
-	head->verdict = (uint8_t)verdict;
 	head->replaced = 0;
+	head->verdict = (uint8_t)verdict;
 	if (verdict == KK_PASS && hand->committed) {
 		worker->now.bytes_out += hand->committed_bytes;
 		if (seal(hand, head, !side))

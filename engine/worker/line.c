@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One item at a time: take a batch, call the stage for each, hand on, tell those who wait, again.
  *
- * Batches only save hints and wake-ups; they must not keep work from idle siblings. Hence they grow while the whole
- * batch takes less than a fraction of a millisecond, and fall back to single items for a stage that really works.
+ * Batches only save hints, wake-ups and looks at the clock; they must not keep work from idle siblings, since what is
+ * claimed waits here until all before it is done, and any item may turn out to be slow. Hence
+ *   - they grow while the whole batch takes less than a fraction of a millisecond, and after a slow one the worker
+ *     takes single items for a while: a stage with an item in a thousand that takes its time never claims ahead
+ *   - of what is in the ring a worker with siblings takes a small share, at most a few items
+ *   - what has been handed on is announced between two items, if the last announcement is some time ago.
  */
 #include "worker/crew.h"
 
 #define FAST_NS UINT64_C(200000)
 #define SLOW_NS UINT64_C(1000000)
+
+enum {
+	SHARED_BATCH = 8,    /* of a worker with siblings                                  */
+	SINGLE_AFTER = 1024, /* items that are taken one by one after a slow batch         */
+	LOOK_EVERY = 8       /* items of a fast batch: then the clock is looked at         */
+};
 
 static bool work_one(struct worker *worker, uint32_t handle)
 {
@@ -28,51 +38,58 @@ static bool work_one(struct worker *worker, uint32_t handle)
 
 static bool work_batch(struct worker *worker, const uint32_t *handles, int count)
 {
-	for (int i = 0; i < count; i++)
+	const int every = worker_is_fast(worker) ? LOOK_EVERY : 1;
+	for (int i = 0; i < count; i++) {
+		if (i > 0 && i % every == 0)
+			deliver_announce_late(worker);
 		if (!work_one(worker, handles[i]))
 			return false;
+	}
 	return true;
 }
 
-static int next_size(int size, int count, uint64_t took_ns)
+/* How many items to take at once. */
+struct pace {
+	int size, single; /* single: items still to be taken one by one */
+};
+
+static void keep_pace(struct pace *pace, int count, uint64_t took_ns)
 {
 	if (took_ns > SLOW_NS)
-		return size > 1 ? size / 2 : 1;
-	if (took_ns < FAST_NS && count == size && size < KK_BATCH_MAX)
-		return size * 2;
-	return size;
+		*pace = (struct pace){1, SINGLE_AFTER};
+	else if (pace->single > 0)
+		pace->single -= count;
+	else if (took_ns < FAST_NS && count == pace->size && pace->size < KK_BATCH_MAX)
+		pace->size *= 2;
+	else if (took_ns > FAST_NS && pace->size > 1)
+		pace->size /= 2;
 }
 
-/* Takes up to `size` items, inherited ones first, each of those by itself. Sleeps while there are none. */
-static int take(struct worker *worker, uint32_t *handles, int size)
+/* Of what there is, siblings get theirs. */
+static int fair_size(const struct worker *worker, const struct pace *pace)
 {
-	int64_t inherited = handles_shift(&worker->redo);
-	if (inherited < 0)
-		inherited = handles_shift(&worker->solo);
-	if (inherited >= 0) {
-		handles[0] = (uint32_t)inherited;
-		return 1;
-	}
-	for (;;) {
-		int taken = kk_ring_take(worker->in, handles, size);
-		if (taken != KK_ERR_EMPTY)
-			return taken;
-		deliver_announce(worker);
-		worker_publish_counters(worker);
-		uint32_t ticket = kk_event_prepare(kk_ring_items_event(worker->in));
-		taken = kk_ring_take(worker->in, handles, size);
-		if (taken != KK_ERR_EMPTY)
-			return taken;
-		worker_sleep(worker, kk_ring_items_event(worker->in), ticket);
-	}
+	uint64_t workers = worker->stage_plan->workers, share;
+	if (workers == 1 || pace->size == 1)
+		return pace->size;
+	share = kk_ring_count(worker->in) / (2 * workers);
+	if (share > SHARED_BATCH)
+		share = SHARED_BATCH;
+	return share < 1 ? 1 : share < (uint64_t)pace->size ? (int)share : pace->size;
 }
 
 int work_line(struct worker *worker)
 {
 	uint32_t handles[KK_BATCH_MAX];
-	int size = 1, taken;
+	struct pace pace = {1, 0};
+	int taken;
 	worker->may_wait = true;
-	while ((taken = take(worker, handles, size)) > 0) {
+	for (;;) {
+		int size = fair_size(worker, &pace);
+		/* One that is to be worked on alone is: the others of its batch would be in nobody's way. */
+		worker->context.alone = handles_alone(&worker->redo);
+		taken = worker_take(worker, handles, size);
+		if (taken <= 0)
+			break;
 		if (taken == size && kk_event_waited(kk_ring_items_event(worker->in)))
 			kk_ring_announce(worker->in, 1); /* there is probably more than we can carry */
 		worker_call_begins(worker);
@@ -82,7 +99,7 @@ int work_line(struct worker *worker)
 		deliver_announce(worker);
 		if (!sound)
 			return KK_WORKER_CORRUPT;
-		size = next_size(size, taken, took_ns);
+		keep_pace(&pace, taken, took_ns);
 	}
 	return taken == KK_ERR_CLOSED ? KK_WORKER_DRAINED : KK_WORKER_CORRUPT;
 }

@@ -251,27 +251,6 @@ static int record_one(struct recorder *r, uint32_t handle)
 	return deliver_put(worker, deliver_end(worker->run, handle, head.verdict), handle, 0, true) ? 0 : -1;
 }
 
-static int take(struct worker *worker, uint32_t *handle)
-{
-	int64_t inherited = handles_shift(&worker->redo);
-	if (inherited >= 0) {
-		*handle = (uint32_t)inherited;
-		return 1;
-	}
-	for (;;) {
-		int taken = kk_ring_take(worker->in, handle, 1);
-		if (taken != KK_ERR_EMPTY)
-			return taken;
-		deliver_announce(worker);
-		worker_publish_counters(worker);
-		uint32_t ticket = kk_event_prepare(kk_ring_items_event(worker->in));
-		taken = kk_ring_take(worker->in, handle, 1);
-		if (taken != KK_ERR_EMPTY)
-			return taken;
-		worker_sleep(worker, kk_ring_items_event(worker->in), ticket);
-	}
-}
-
 static void close_recorder(struct recorder *r)
 {
 	const int files[] = {r->errors, r->manifest, r->letters};
@@ -289,8 +268,10 @@ int work_recorder(struct worker *worker)
 	struct recorder *r = &the_recorder;
 	uint32_t handle;
 	int taken = 0, status = KK_OK;
-	while (status == KK_OK && (taken = take(worker, &handle)) > 0)
+	while (status == KK_OK && (taken = worker_take(worker, &handle, 1)) > 0) {
 		status = record_one(r, handle);
+		deliver_announce_late(worker);
+	}
 	close_recorder(r);
 	if (status != KK_OK)
 		return worker->corrupt ? KK_WORKER_CORRUPT : KK_WORKER_DISK_FULL;

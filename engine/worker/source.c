@@ -45,17 +45,24 @@ static int take_free(struct worker *worker, struct batch *batch)
 static bool refill(struct worker *worker, struct batch *batch)
 {
 	struct kk_event *event = &worker->run->header->free_items;
+	bool late = false;
 	deliver_announce(worker);
 	worker_publish_counters(worker);
 	while (!stopped(worker) && !worker->corrupt) {
-		if (take_free(worker, batch) > 0)
+		if (take_free(worker, batch) > 0) {
+			if (late)
+				worker_late(worker);
 			return true;
+		}
 		uint32_t ticket = kk_event_prepare(event);
 		if (stopped(worker))
 			return false;
-		if (take_free(worker, batch) > 0)
+		if (take_free(worker, batch) > 0) {
+			if (late)
+				worker_late(worker);
 			return true;
-		worker_sleep(worker, event, ticket);
+		}
+		late = worker_sleep(worker, event, ticket);
 	}
 	return false;
 }
@@ -88,7 +95,7 @@ static void begin(struct worker *worker, struct hand *hand, uint32_t handle, uin
 	record->occurrence = 0;
 	hand_clear(hand, worker, handle);
 	hand->item = (struct kk_item){.context = &worker->context, .sequence = sequence};
-	if (run->layout.note_stride)
+	if (worker->watched)
 		note_begun(hand);
 }
 

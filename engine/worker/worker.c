@@ -62,15 +62,14 @@ void worker_publish_counters(struct worker *worker)
 	worker_items_took(worker);
 }
 
-void worker_sleep(struct worker *worker, struct kk_event *event, uint32_t ticket)
+bool worker_sleep(struct worker *worker, struct kk_event *event, uint32_t ticket)
 {
 	worker->now.parks++;
 	/* Sleeping for want of room or items is no fault of an item: the deadline does not run. */
 	uint64_t since = worker->now.since_ns, slept = worker_clock();
 	worker->now.since_ns = 0;
 	worker_publish_counters(worker);
-	if (kk_event_sleep(event, ticket, KK_BACKSTOP_NS) == KK_ERR_TIMEOUT)
-		worker->now.backstops++;
+	bool timed_out = kk_event_sleep(event, ticket, KK_BACKSTOP_NS) == KK_ERR_TIMEOUT;
 	worker->last_ns = worker_clock();
 	if (worker->in && event == kk_ring_items_event(worker->in))
 		worker->now.starved_ns += worker->last_ns - slept;
@@ -79,6 +78,38 @@ void worker_sleep(struct worker *worker, struct kk_event *event, uint32_t ticket
 	if (since) {
 		worker->now.since_ns = since + (worker->last_ns - slept);
 		kk_word_store(&worker->page->counters.since_ns, worker->now.since_ns);
+	}
+	return timed_out;
+}
+
+void worker_late(struct worker *worker)
+{
+	worker->now.backstops++;
+}
+
+int worker_take(struct worker *worker, uint32_t *handles, int size)
+{
+	int64_t inherited = handles_shift(&worker->redo);
+	bool late = false;
+	if (inherited >= 0) {
+		handles[0] = (uint32_t)inherited;
+		return 1;
+	}
+	for (;;) {
+		int taken = kk_ring_take(worker->in, handles, size);
+		uint32_t ticket = 0;
+		if (taken == KK_ERR_EMPTY) {
+			deliver_announce(worker);
+			worker_publish_counters(worker);
+			ticket = kk_event_prepare(kk_ring_items_event(worker->in));
+			taken = kk_ring_take(worker->in, handles, size);
+		}
+		if (taken != KK_ERR_EMPTY) {
+			if (late && taken > 0)
+				worker_late(worker);
+			return taken;
+		}
+		late = worker_sleep(worker, kk_ring_items_event(worker->in), ticket);
 	}
 }
 
@@ -146,6 +177,8 @@ static int attach(struct worker *worker)
 		worker_log(worker, KK_LOG_ERROR, "%s", error.text);
 		return -1;
 	}
+	worker->tells = worker->plan->only || start->log_level >= KK_LOG_DEBUG;
+	worker->watched = worker->tells || worker->run->layout.note_stride;
 	worker->entry = &worker->run->roles[worker->role];
 	worker->page = worker->run->page[worker->role];
 	worker->now = worker->page->counters;
@@ -157,6 +190,10 @@ static int attach(struct worker *worker)
 		worker->in = worker->run->ring[KK_RING_STAGE + worker->stage];
 		worker->arena = worker->run->arena[worker->stage];
 		deliver_routes(worker);
+	}
+	if (turns_open(worker) < 0) {
+		worker_log(worker, KK_LOG_ERROR, "no memory for the items under way");
+		return -1;
 	}
 	return 0;
 }
@@ -307,6 +344,14 @@ static int play_stage(struct worker *worker)
 	return work_stage(worker);
 }
 
+static int play_ordering(struct worker *worker)
+{
+	if (close_sandbox(worker, 0) < 0)
+		return KK_WORKER_CANNOT;
+	worker_state(worker, KK_ROLE_RUNNING);
+	return work_order(worker);
+}
+
 static int play_recorder(struct worker *worker)
 {
 	if (recorder_open(worker) < 0)
@@ -327,7 +372,9 @@ static int play(struct worker *worker)
 		return KK_WORKER_CORRUPT;
 	}
 	worker_state(worker, KK_ROLE_INHERITED);
-	int exit_status = worker->stage_plan ? play_stage(worker) : play_recorder(worker);
+	int exit_status = !worker->stage_plan            ? play_recorder(worker)
+	                  : worker->stage_plan->ordering ? play_ordering(worker)
+	                                                 : play_stage(worker);
 	deliver_announce(worker);
 	worker_publish_counters(worker);
 	if (exit_status == KK_WORKER_DRAINED)
@@ -344,7 +391,7 @@ static void free_worker(struct worker *worker)
 	kk_store_free(worker->store);
 	free(worker->options);
 	free(worker->redo.at);
-	free(worker->solo.at);
+	free(worker->turns.list);
 	free(worker->plan);
 	free(worker);
 }

@@ -172,7 +172,7 @@ static void move_block(struct kk_arena *arena, struct kk_block_ref *ref, struct 
 	*ref = to;
 }
 
-int kk_block_grow(struct kk_arena *arena, struct kk_block_ref *ref, uint64_t keep, uint64_t size)
+static int grow(struct kk_arena *arena, struct kk_block_ref *ref, uint64_t keep, uint64_t size, bool may_take_big)
 {
 	uint64_t length = rounded(size), capacity = kk_block_capacity(arena, ref);
 	uint32_t index = ref->index - 1;
@@ -189,11 +189,21 @@ int kk_block_grow(struct kk_arena *arena, struct kk_block_ref *ref, uint64_t kee
 		return KK_OK;
 	}
 	struct kk_block_ref to;
-	if (!alloc_in_region(arena, length, &to) && !alloc_big(arena, length, &to))
+	if (!alloc_in_region(arena, length, &to) && !(may_take_big && alloc_big(arena, length, &to)))
 		return KK_ERR_NO_ROOM;
 	arena->claimed++;
 	move_block(arena, ref, to, keep < capacity ? keep : capacity);
 	return KK_OK;
+}
+
+int kk_block_grow(struct kk_arena *arena, struct kk_block_ref *ref, uint64_t keep, uint64_t size)
+{
+	return grow(arena, ref, keep, size, true);
+}
+
+int kk_block_grow_inside(struct kk_arena *arena, struct kk_block_ref *ref, uint64_t keep, uint64_t size)
+{
+	return grow(arena, ref, keep, size, false);
 }
 
 void kk_block_shrink(struct kk_arena *arena, const struct kk_block_ref *ref, uint64_t size)

@@ -82,6 +82,8 @@ static struct worker *start(unsigned role)
 		w->arena = w->run->arena[w->stage];
 		deliver_routes(w);
 	}
+	w->chooser = w->stage == 0 ? chooser_open(&plan, -1, false) : NULL;
+	assert_int_equal(turns_open(w), KK_OK);
 	return w;
 }
 
@@ -89,7 +91,8 @@ static void stop(unsigned role)
 {
 	kk_run_free(worker[role]->run);
 	free(worker[role]->redo.at);
-	free(worker[role]->solo.at);
+	free(worker[role]->turns.list);
+	chooser_close(worker[role]->chooser);
 	free(worker[role]);
 }
 
@@ -103,6 +106,7 @@ static int set_up(void **state)
 	plan.lanes = 2;
 	plan.record_bytes = 256;
 	plan.attempts = 3;
+	plan.duplicates = KK_DUPLICATES_NONE;
 	plan.edge[0] = (struct kk_plan_edge){0, 0, 1, 0};
 	plan.edge[1] = (struct kk_plan_edge){0, 0, 2, 1};
 	for (unsigned s = 0; s < STAGES; s++)
@@ -169,6 +173,7 @@ static struct kk_run_counts the_end(uint64_t in)
 	struct kk_run_counts counts;
 	struct kk_error error = {.code = 0};
 	assert_int_equal(kk_run_put_sentinel(run, STAGES), KK_OK);
+	assert_int_equal(recorder_open(worker[RECORDER]), 0);
 	assert_int_equal(work_recorder(worker[RECORDER]), KK_WORKER_DRAINED);
 	if (kk_run_unfinished_check(run, &error) != KK_OK)
 		fail_msg("%s", error.text);

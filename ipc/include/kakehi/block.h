@@ -77,6 +77,8 @@ KK_API int kk_block_alloc(struct kk_arena *arena, uint64_t size, bool may_take_b
 /* kk_block_grow - makes the caller's CLAIMED block at least `size` bytes: in place, else it moves (the first `keep`
  * bytes are copied), else into the big block. On failure it is as it was. */
 KK_API int kk_block_grow(struct kk_arena *arena, struct kk_block_ref *ref, uint64_t keep, uint64_t size);
+/* kk_block_grow_inside - the same, but never into the big block. */
+KK_API int kk_block_grow_inside(struct kk_arena *arena, struct kk_block_ref *ref, uint64_t keep, uint64_t size);
 /* kk_block_shrink - gives back what a CLAIMED block has beyond `size` bytes. */
 KK_API void kk_block_shrink(struct kk_arena *arena, const struct kk_block_ref *ref, uint64_t size);
 /* kk_block_capacity - bytes of the caller's own CLAIMED block; 0 if there is no such block. */

@@ -76,6 +76,8 @@ static struct worker *start(unsigned role, const struct kk_stage *module)
 	w->in = w->run->ring[KK_RING_STAGE + w->stage];
 	w->arena = w->run->arena[w->stage];
 	deliver_routes(w);
+	w->chooser = w->stage == 0 ? chooser_open(&plan, -1, false) : NULL;
+	assert_int_equal(turns_open(w), KK_OK);
 	assert_int_equal(inherit(w), KK_OK);
 	return w;
 }
@@ -83,6 +85,8 @@ static struct worker *start(unsigned role, const struct kk_stage *module)
 static void stop(struct worker *w)
 {
 	kk_run_free(w->run);
+	free(w->turns.list);
+	chooser_close(w->chooser);
 	free(w);
 }
 
@@ -94,6 +98,7 @@ static void make_run(void)
 	plan.lanes = 1;
 	plan.record_bytes = 256;
 	plan.attempts = 3;
+	plan.duplicates = KK_DUPLICATES_NONE;
 	plan.limit = 1;
 	plan.edge[0] = (struct kk_plan_edge){0, 0, 1, 0};
 	plan.edge[1] = (struct kk_plan_edge){1, 0, 2, 0};
