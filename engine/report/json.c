@@ -49,7 +49,21 @@ void kk_json_start(struct kk_text *text, const struct kk_view *view)
 	kk_text_add(text, "]}\n");
 }
 
-static void add_stage(struct kk_text *text, const struct kk_view *view, unsigned stage)
+static void add_spans(struct kk_text *text, const char *name, const struct kk_spans *spans)
+{
+	static const struct {
+		const char *name;
+		double share;
+	} rows[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}};
+
+	kk_text_add(text, ",\"%s\":{\"count\":%llu", name, (unsigned long long)kk_spans_total(spans));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		kk_text_add(text, ",\"%s\":%.4f", rows[i].name, (double)kk_spans_quantile(spans, rows[i].share) / 1e6);
+	kk_text_add(text, ",\"max\":%.4f}", (double)spans->longest_ns / 1e6);
+}
+
+static void add_stage(struct kk_text *text, const struct kk_view *view, unsigned stage,
+                      const struct kk_run_spans *spans)
 {
 	const struct kk_stage_sums *sums = &kk_samples_last(&view->samples)->stage[stage];
 	struct kk_stage_rates rates;
@@ -64,15 +78,32 @@ static void add_stage(struct kk_text *text, const struct kk_view *view, unsigned
 	add_number(text, "restarts", view->restarts[stage]);
 	add_number(text, "redone", sums->redone);
 	add_number(text, "backstops", sums->backstops);
-	kk_text_add(text, ",\"items_per_s\":%.1f,\"bytes_per_s\":%.0f}", rates.items_per_s, rates.bytes_per_s);
+	add_number(text, "in_flight", sums->in_flight);
+	kk_text_add(text, ",\"items_per_s\":%.1f,\"bytes_per_s\":%.0f", rates.items_per_s, rates.bytes_per_s);
+	kk_text_add(text, ",\"cpu_s\":%.3f,\"busy_s\":%.3f,\"idle_s\":%.3f,\"blocked_s\":%.3f",
+	            (double)view->cpu_ns[stage] / 1e9, (double)sums->busy_ns / 1e9, (double)sums->starved_ns / 1e9,
+	            (double)sums->blocked_ns / 1e9);
+	if (spans)
+		add_spans(text, "call_ms", &spans->calls);
+	kk_text_add(text, "}");
 }
 
-static void add_progress(struct kk_text *text, const struct kk_view *view)
+/* `whole`: with how long calls and items took. */
+static void add_progress(struct kk_text *text, const struct kk_view *view, bool whole)
 {
+	struct kk_run_spans spans;
+	struct kk_spans items = {0};
+
 	kk_text_add(text, ",\"seconds\":%.3f,\"stages\":[", kk_view_seconds(view));
-	for (unsigned s = 0; s < view->plan->stage_count; s++)
-		add_stage(text, view, s);
-	kk_text_add(text, "]}\n");
+	for (unsigned s = 0; s < view->plan->stage_count; s++) {
+		kk_view_spans(view, s, &spans);
+		kk_spans_merge(&items, &spans.items);
+		add_stage(text, view, s, whole ? &spans : NULL);
+	}
+	kk_text_add(text, "]");
+	if (whole)
+		add_spans(text, "item_ms", &items);
+	kk_text_add(text, "}\n");
 }
 
 void kk_json_progress(struct kk_text *text, const struct kk_view *view)
@@ -80,7 +111,30 @@ void kk_json_progress(struct kk_text *text, const struct kk_view *view)
 	begin(text, "progress");
 	add_counts(text, &view->samples.counts);
 	kk_text_add(text, ",\"items_per_s\":%.1f", kk_samples_per_s(&view->samples));
-	add_progress(text, view);
+	add_progress(text, view, false);
+}
+
+static void begin_log(struct kk_text *text, const char *level, const char *who)
+{
+	begin(text, "log");
+	add_string(text, "level", level);
+	add_string(text, "worker", who ? who : "");
+}
+
+void kk_json_log(struct kk_text *text, const char *level, const char *who, const char *line, size_t length)
+{
+	begin_log(text, level, who);
+	kk_text_add(text, ",\"text\":");
+	kk_text_json(text, line, length);
+	kk_text_add(text, "}\n");
+}
+
+void kk_json_more(struct kk_text *text, const char *level, const char *who, const char *line, uint64_t count)
+{
+	begin_log(text, level, who);
+	add_string(text, "text", line);
+	add_number(text, "more", count);
+	kk_text_add(text, "}\n");
 }
 
 void kk_json_death(struct kk_text *text, const struct kk_view *view, const struct kk_report_death *death)
@@ -132,5 +186,5 @@ void kk_json_end(struct kk_text *text, const struct kk_view *view, const struct 
 	add_counts(text, &end->counts);
 	add_number(text, "deaths", view->deaths);
 	add_shared(text, view);
-	add_progress(text, view);
+	add_progress(text, view, true);
 }

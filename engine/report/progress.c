@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Progress while the run lasts. */
+#include "report/grid.h"
 #include "report/view.h"
 #include <string.h>
 
@@ -9,6 +10,15 @@
 double kk_view_seconds(const struct kk_view *view)
 {
 	return view->now_ns > view->started_ns ? (double)(view->now_ns - view->started_ns) / 1e9 : 0;
+}
+
+void kk_view_spans(const struct kk_view *view, unsigned stage, struct kk_run_spans *to)
+{
+	const struct kk_plan_stage *about = &view->plan->stage[stage];
+
+	*to = (struct kk_run_spans){0};
+	for (unsigned i = 0; i < about->workers; i++)
+		kk_run_add_spans(view->run, about->first_role + i, to);
 }
 
 static void add_name(struct kk_text *text, const char *name, unsigned width)
@@ -60,46 +70,56 @@ static void add_counts(struct kk_text *text, const struct kk_view *view)
 	add_eta(text, view);
 }
 
-static void add_stage(struct kk_text *text, const struct kk_view *view, unsigned stage, unsigned name_columns)
+enum { COL_NAME, COL_ITEMS, COL_RATE, COL_BYTES, COL_QUEUE, COL_BUSY, COL_FAILED, COL_RESTARTS, COL_COUNT };
+
+static const struct kk_grid_column columns[COL_COUNT] = {
+    [COL_NAME] = {.rank = 0, .left = true, .least = NAME_MIN},
+    [COL_ITEMS] = {.rank = 1, .least = 8},
+    [COL_RATE] = {.rank = 2, .least = 7},
+    [COL_BYTES] = {.rank = 6, .least = 10},
+    [COL_QUEUE] = {.rank = 5, .least = 10},
+    [COL_BUSY] = {.rank = 4, .least = 9},
+    [COL_FAILED] = {.rank = 3, .left = true},
+    [COL_RESTARTS] = {.rank = 3, .left = true},
+};
+
+static void set_stage(struct kk_grid *grid, const struct kk_view *view, unsigned stage)
 {
 	const struct kk_stage_sums *sums = &kk_samples_last(&view->samples)->stage[stage];
 	struct kk_stage_rates rates;
-	char items[16], megabytes[16];
+	char number[16];
 
 	kk_samples_rates(&view->samples, view->plan, view->run, stage, &rates);
-	kk_text_add(text, "  ");
-	add_name(text, kk_plan_text(view->plan, view->plan->stage[stage].name), name_columns);
-	kk_text_add(text, " %8llu %5s/s %5s MB/s", (unsigned long long)sums->items,
-	            kk_text_rate(rates.items_per_s, items, sizeof(items)),
-	            kk_text_rate(rates.bytes_per_s / 1e6, megabytes, sizeof(megabytes)));
+	kk_grid_name(grid, stage, COL_NAME, kk_plan_text(view->plan, view->plan->stage[stage].name), NAME_MAX);
+	kk_grid_set(grid, stage, COL_ITEMS, "%llu", (unsigned long long)sums->items);
+	kk_grid_set(grid, stage, COL_RATE, "%s/s", kk_text_rate(rates.items_per_s, number, sizeof(number)));
+	kk_grid_set(grid, stage, COL_BYTES, "%s MB/s", kk_text_rate(rates.bytes_per_s / 1e6, number, sizeof(number)));
 	if (view->plan->stage[stage].ring_slots)
-		kk_text_add(text, " queue %3u%%", rates.queue_percent);
-	else
-		kk_text_add(text, "           ");
-	kk_text_add(text, " busy %3u%%", rates.busy_percent);
+		kk_grid_set(grid, stage, COL_QUEUE, "queue %3u%%", rates.queue_percent);
+	kk_grid_set(grid, stage, COL_BUSY, "busy %3u%%", rates.busy_percent);
 	if (sums->failed)
-		kk_text_add(text, " failed %llu", (unsigned long long)sums->failed);
+		kk_grid_set(grid, stage, COL_FAILED, "failed %llu", (unsigned long long)sums->failed);
 	if (view->restarts[stage])
-		kk_text_add(text, " restarts %u", view->restarts[stage]);
+		kk_grid_set(grid, stage, COL_RESTARTS, "restarts %u", view->restarts[stage]);
 }
 
 unsigned kk_progress_block(struct kk_text *text, const struct kk_view *view, unsigned width, unsigned height)
 {
 	const struct kk_plan *plan = view->plan;
-	unsigned columns = name_width(plan), lines = 1;
+	struct kk_grid grid = {.columns = columns, .count = COL_COUNT, .rows = plan->stage_count};
+	unsigned rows = height > 0 ? height - 1 : 0;
 	char span[24];
 
-	add_name(text, kk_plan_text(plan, plan->name), columns + 2);
+	add_name(text, kk_plan_text(plan, plan->name), name_width(plan) + 2);
 	kk_text_add(text, " %8s  ", kk_text_span(kk_view_seconds(view), span, sizeof(span)));
 	add_counts(text, view);
 	kk_text_cut(text, width);
 	kk_text_add(text, "\n");
-	for (; lines <= plan->stage_count && lines < height; lines++) {
-		add_stage(text, view, lines - 1, columns);
-		kk_text_cut(text, width);
-		kk_text_add(text, "\n");
-	}
-	return lines;
+	for (unsigned s = 0; s < plan->stage_count; s++)
+		set_stage(&grid, view, s);
+	rows = rows < plan->stage_count ? rows : plan->stage_count;
+	kk_grid_add(text, &grid, rows, width);
+	return rows + 1;
 }
 
 void kk_progress_line(struct kk_text *text, const struct kk_view *view)

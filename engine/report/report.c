@@ -2,6 +2,7 @@
 /* Where the views go, and when. */
 #include "report/report.h"
 #include "report/redact.h"
+#include "report/repeat.h"
 #include "report/view.h"
 #include <poll.h>
 #include <stdlib.h>
@@ -23,10 +24,13 @@ struct kk_report {
 	struct kk_report_options options;
 	enum progress_kind progress;
 	bool color;
-	uint64_t unread;      /* lines that were dropped since nobody reads them   */
-	unsigned shown_lines; /* of the progress block, right above the cursor   */
+	uint64_t unread;                              /* lines that were dropped since nobody reads them   */
+	unsigned shown_lines;                         /* of the progress block, right above the cursor   */
+	unsigned shown_width[KK_PLAN_MAX_STAGES + 1]; /* columns of each of them                         */
+	bool terminal;                                /* text goes to one                                */
 	uint64_t sampled_ns, json_ns, plain_ns;
 	struct kk_text text, json;
+	struct kk_repeats repeats;
 	struct kk_view view;
 };
 
@@ -64,6 +68,7 @@ struct kk_report *kk_report_create(const struct kk_plan *plan, const struct kk_r
 	report->options = *options;
 	report->view.plan = plan;
 	report->view.run = run;
+	report->terminal = options->text_fd >= 0 && isatty(options->text_fd);
 	report->color = terminal && !(no_color && no_color[0]);
 	if (!options->quiet)
 		report->progress = terminal ? PROGRESS_TERMINAL : PROGRESS_PLAIN;
@@ -81,27 +86,56 @@ void kk_report_free(struct kk_report *report)
 
 /* ---- the block that is redrawn in place: hidden before anything else is written, shown again below it */
 
+/* The size of the terminal, or one that is as good as any. */
+static struct winsize window_of(const struct kk_report *report)
+{
+	struct winsize window = {0};
+
+	if (!report->terminal || ioctl(report->options.text_fd, TIOCGWINSZ, &window) < 0)
+		window = (struct winsize){0};
+	if (window.ws_col == 0)
+		window.ws_col = report->terminal ? 80 : 200;
+	if (window.ws_row == 0)
+		window.ws_row = 24;
+	return window;
+}
+
+/* A terminal that became narrower has wrapped what no longer fits. */
 static void hide_progress(struct kk_report *report)
 {
-	if (report->shown_lines)
-		kk_text_add(&report->text, "\033[%uA\r\033[J", report->shown_lines);
+	unsigned width = window_of(report).ws_col, rows = 0;
+
+	for (unsigned i = 0; i < report->shown_lines; i++)
+		rows += report->shown_width[i] > width ? (report->shown_width[i] + width - 1) / width : 1;
+	if (rows)
+		kk_text_add(&report->text, "\033[%uA\r\033[J", rows);
 	report->shown_lines = 0;
+}
+
+static void measure_lines(struct kk_report *report, size_t from)
+{
+	const char *line = report->text.at + from;
+
+	for (unsigned i = 0; i < report->shown_lines; i++) {
+		const char *end = memchr(line, '\n', (size_t)(report->text.at + report->text.used - line));
+		if (!end)
+			break;
+		report->shown_width[i] = kk_text_columns(line, (size_t)(end - line));
+		line = end + 1;
+	}
 }
 
 /* Cut one column short of the edge, where terminals differ on when a line wraps; and one line short of the height,
  * since what has scrolled out at the top cannot be redrawn. */
 static void show_progress(struct kk_report *report)
 {
-	struct winsize window = {0};
-	unsigned width, height;
+	struct winsize window = window_of(report);
+	size_t from = report->text.used;
 
 	if (report->progress != PROGRESS_TERMINAL || report->view.samples.taken == 0)
 		return;
-	if (ioctl(report->options.text_fd, TIOCGWINSZ, &window) < 0)
-		window = (struct winsize){0};
-	width = window.ws_col ? window.ws_col : 80;
-	height = window.ws_row ? window.ws_row : 24;
-	report->shown_lines = kk_progress_block(&report->text, &report->view, width - 1, height - 1);
+	report->shown_lines = kk_progress_block(&report->text, &report->view, window.ws_col - 1u, window.ws_row - 1u);
+	measure_lines(report, from);
 }
 
 /* An output that fails (a reader that has gone) is given up; the run goes on without it. One that is not read keeps
@@ -141,35 +175,69 @@ void kk_report_flush(struct kk_report *report)
 
 /* ---- events */
 
-static void add_log(struct kk_report *report, enum kk_log_level level, const char *who, const char *text, size_t length)
+/* What begins a line: when, how bad, who. On a terminal the day is known. */
+static void begin_line(struct kk_report *report, enum kk_log_level level, const char *who)
 {
 	char now[48];
 
+	kk_text_add(&report->text, "%s ",
+	            report->terminal ? kk_text_clock(now, sizeof(now)) : kk_text_now(now, sizeof(now)));
+	kk_text_add(&report->text, "%s%s%s ", report->color ? level_colors[level] : "", level_names[level],
+	            report->color && level_colors[level][0] ? "\033[0m" : "");
+	if (who && who[0]) {
+		kk_text_safe(&report->text, who, strlen(who));
+		kk_text_add(&report->text, ": ");
+	}
+}
+
+static void add_log(struct kk_report *report, enum kk_log_level level, const char *who, const char *text, size_t length)
+{
 	if (level > report->options.level)
 		return;
 	if (report->text.used > BACKLOG_MAX) {
 		report->unread++;
 		return;
 	}
-	kk_text_add(&report->text, "%s ", kk_text_now(now, sizeof(now)));
-	kk_text_add(&report->text, "%s%s%s ", report->color ? level_colors[level] : "", level_names[level],
-	            report->color && level_colors[level][0] ? "\033[0m" : "");
-	if (who) {
-		kk_text_safe(&report->text, who, strlen(who));
-		kk_text_add(&report->text, ": ");
-	}
+	begin_line(report, level, who);
 	kk_text_safe(&report->text, text, length);
 	kk_text_add(&report->text, "\n");
 }
 
+static void tell_repeats(struct kk_report *report, bool all)
+{
+	struct kk_repeat over;
+
+	while (kk_repeats_over(&report->repeats, now_ns(), all, &over)) {
+		uint64_t more = over.count - KK_REPEAT_SHOWN;
+		if (report->options.json_fd >= 0)
+			kk_json_more(&report->json, level_names[over.level], over.who, over.line, more);
+		hide_progress(report);
+		begin_line(report, over.level, over.who);
+		kk_text_add(&report->text, "... %llu more like: ", (unsigned long long)more);
+		kk_text_safe(&report->text, over.line, strlen(over.line));
+		kk_text_add(&report->text, "\n");
+	}
+}
+
+/* Who asks for debugging wants to see everything. */
 void kk_report_log(struct kk_report *report, enum kk_log_level level, const char *who, const char *text, size_t length)
 {
-	if (level > report->options.level)
+	bool all = report->options.level >= KK_LOG_DEBUG;
+
+	if (level > report->options.level ||
+	    (!all && !kk_repeats_see(&report->repeats, now_ns(), level, who, text, length)))
 		return;
+	if (report->options.json_fd >= 0 && report->json.used < BACKLOG_MAX)
+		kk_json_log(&report->json, level_names[level], who, text, length);
 	hide_progress(report);
 	add_log(report, level, who, text, length);
 	if (report->text.used > FLUSH_BYTES)
 		kk_report_flush(report);
+}
+
+void kk_report_cpu(struct kk_report *report, unsigned stage, uint64_t ns)
+{
+	report->view.cpu_ns[stage] = ns;
 }
 
 void kk_report_start(struct kk_report *report)
@@ -211,6 +279,7 @@ void kk_report_tick(struct kk_report *report)
 		return;
 	report->sampled_ns = report->view.now_ns = now;
 	kk_samples_take(&report->view.samples, report->view.plan, report->view.run, now);
+	tell_repeats(report, false);
 	if (now - report->json_ns >= JSON_NS - SAMPLE_NS / 10) {
 		report->json_ns = now;
 		if (report->json.used < BACKLOG_MAX)
@@ -232,8 +301,9 @@ void kk_report_end(struct kk_report *report, const struct kk_report_end *end)
 	report->view.now_ns = now_ns();
 	kk_samples_take(&report->view.samples, report->view.plan, report->view.run, report->view.now_ns);
 	hide_progress(report);
+	tell_repeats(report, true);
 	if (!report->options.quiet)
-		kk_summary(&report->text, &report->view, end);
+		kk_summary(&report->text, &report->view, end, window_of(report).ws_col);
 	else if (end->reason[0])
 		add_log(report, KK_LOG_ERROR, NULL, end->reason, strlen(end->reason));
 	kk_json_end(&report->json, &report->view, end);

@@ -2,7 +2,7 @@
 /* engine/report/report.h - reads the numbers and events of a run, produces what people and programs see of it.
  *
  *   text_fd (stderr)  log lines; progress, redrawn in place on a terminal, else one line a minute; the summary
- *   json_fd (stdout)  NDJSON: start, progress every second, death, end
+ *   json_fd (stdout)  NDJSON: start, progress every second, log, death, end
  *
  * Only the supervisor's process uses it. It calls kk_report_tick several times a second, and kk_report_flush before it
  * goes to sleep: what was told since is written then, all at once. Nothing here ends a run: an output that cannot be
@@ -38,8 +38,13 @@ void kk_report_free(struct kk_report *report);
 void kk_report_start(struct kk_report *report);
 
 /* kk_report_log - one line: time, level, `who` ("fetch/2"; NULL: the engine itself), `length` bytes of text without
- * its line feed, which may hold anything. */
+ * its line feed, which may hold anything. Of lines that differ in numbers and parentheses only, some in ten seconds are
+ * shown and the rest is counted. */
 void kk_report_log(struct kk_report *report, enum kk_log_level level, const char *who, const char *text, size_t length);
+
+/* kk_report_cpu - the CPU time, user and system, that the processes of a stage have taken so far (stage_count: the
+ * recorder). */
+void kk_report_cpu(struct kk_report *report, unsigned stage, uint64_t ns);
 
 /* The death of a worker's process. */
 struct kk_report_death {

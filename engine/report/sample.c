@@ -14,6 +14,9 @@ static void sum_stage(struct kk_stage_sums *sums, const struct kk_plan_stage *st
 		/* What it makes tells more than what it gets, but many make nothing. */
 		sums->bytes += one.bytes_out ? one.bytes_out : one.bytes_in;
 		sums->busy_ns += one.busy_ns;
+		sums->starved_ns += one.starved_ns;
+		sums->blocked_ns += one.blocked_ns;
+		sums->in_flight += one.in_flight;
 		sums->redone += one.redone;
 		sums->backstops += one.backstops;
 	}

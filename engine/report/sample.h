@@ -8,9 +8,9 @@
 
 #define KK_SAMPLES 8
 
-/* Sums over the roles of one stage; `redone` and below only ever grow. */
+/* Sums over the roles of one stage. */
 struct kk_stage_sums {
-	uint64_t items, failed, bytes, busy_ns, redone, backstops;
+	uint64_t items, failed, bytes, busy_ns, starved_ns, blocked_ns, in_flight, redone, backstops;
 };
 
 /* One moment. */

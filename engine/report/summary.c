@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is said when the run is over. */
+#include "report/grid.h"
 #include "report/view.h"
 #include <string.h>
 
@@ -43,22 +44,100 @@ static void add_failures(struct kk_text *text, const struct kk_run_counts *count
 		kk_text_add(text, "\n");
 }
 
-static void add_stages(struct kk_text *text, const struct kk_view *view)
+/* How the workers of each stage spent their time. */
+enum {
+	COL_WORKERS,
+	COL_ITEMS,
+	COL_BUSY,
+	COL_CPU,
+	COL_STARVED,
+	COL_BLOCKED,
+	COL_RESTARTS,
+	COL_REDONE,
+	COL_STAGE,
+	COL_COUNT
+};
+
+static const struct kk_grid_column stage_columns[COL_COUNT] = {
+    [COL_WORKERS] = {.title = "workers", .rank = 5},
+    [COL_ITEMS] = {.title = "items", .rank = 1, .least = 8},
+    [COL_BUSY] = {.title = "busy", .rank = 2},
+    [COL_CPU] = {.title = "cpu", .rank = 3, .least = 7},
+    [COL_STARVED] = {.title = "idle", .rank = 6},
+    [COL_BLOCKED] = {.title = "blocked", .rank = 7},
+    [COL_RESTARTS] = {.title = "restarts", .rank = 4},
+    [COL_REDONE] = {.title = "redone", .rank = 8},
+    [COL_STAGE] = {.title = "stage", .rank = 0, .left = true},
+};
+
+static double percent_of(uint64_t ns, double whole_ns)
+{
+	return whole_ns > 0 ? 100.0 * (double)ns / whole_ns : 0.0;
+}
+
+static void add_stages(struct kk_text *text, const struct kk_view *view, unsigned width)
 {
 	const struct kk_sample *last = kk_samples_last(&view->samples);
 	const struct kk_plan *plan = view->plan;
-	double seconds = kk_view_seconds(view);
+	struct kk_grid grid = {.columns = stage_columns, .count = COL_COUNT, .rows = plan->stage_count};
 
-	kk_text_add(text, "  %7s %10s %6s %8s %8s  %s\n", "workers", "items", "busy", "restarts", "redone", "stage");
 	for (unsigned s = 0; s < plan->stage_count; s++) {
 		const struct kk_stage_sums *sums = &last->stage[s];
-		const char *name = kk_plan_text(plan, plan->stage[s].name);
-		double whole = seconds * plan->stage[s].workers * 1e9;
-		kk_text_add(text, "  %7u %10llu %5.0f%% %8u %8llu  ", plan->stage[s].workers,
-		            (unsigned long long)sums->items, whole > 0 ? 100.0 * (double)sums->busy_ns / whole : 0.0,
-		            view->restarts[s], (unsigned long long)sums->redone);
-		add_safe_line(text, "", name);
+		double whole = kk_view_seconds(view) * plan->stage[s].workers * 1e9;
+		kk_grid_set(&grid, s, COL_WORKERS, "%u", plan->stage[s].workers);
+		kk_grid_set(&grid, s, COL_ITEMS, "%llu", (unsigned long long)sums->items);
+		kk_grid_set(&grid, s, COL_BUSY, "%.0f%%", percent_of(sums->busy_ns, whole));
+		kk_grid_set(&grid, s, COL_CPU, "%.2f s", (double)view->cpu_ns[s] / 1e9);
+		kk_grid_set(&grid, s, COL_STARVED, "%.0f%%", percent_of(sums->starved_ns, whole));
+		kk_grid_set(&grid, s, COL_BLOCKED, "%.0f%%", percent_of(sums->blocked_ns, whole));
+		kk_grid_set(&grid, s, COL_RESTARTS, "%u", view->restarts[s]);
+		kk_grid_set(&grid, s, COL_REDONE, "%llu", (unsigned long long)sums->redone);
+		kk_grid_name(&grid, s, COL_STAGE, kk_plan_text(plan, plan->stage[s].name), 64);
 	}
+	kk_grid_add(text, &grid, grid.rows, width);
+}
+
+/* How long calls of each stage took, and whole items. */
+enum { COL_P50, COL_P90, COL_P99, COL_LONGEST, COL_OF, COL_SPANS };
+
+static const struct kk_grid_column span_columns[COL_SPANS] = {
+    [COL_P50] = {.title = "p50", .rank = 1, .least = 8},
+    [COL_P90] = {.title = "p90", .rank = 4, .least = 8},
+    [COL_P99] = {.title = "p99", .rank = 3, .least = 8},
+    [COL_LONGEST] = {.title = "max", .rank = 2, .least = 8},
+    [COL_OF] = {.title = "time per item", .rank = 0, .left = true},
+};
+
+static void set_spans(struct kk_grid *grid, const struct kk_spans *spans, const char *of)
+{
+	static const double share[] = {[COL_P50] = 0.5, [COL_P90] = 0.9, [COL_P99] = 0.99};
+	unsigned row = grid->rows;
+	char took[24];
+
+	if (kk_spans_total(spans) == 0)
+		return;
+	for (unsigned c = COL_P50; c <= COL_P99; c++)
+		kk_grid_set(grid, row, c, "%s", kk_text_took(kk_spans_quantile(spans, share[c]), took, sizeof(took)));
+	kk_grid_set(grid, row, COL_LONGEST, "%s", kk_text_took(spans->longest_ns, took, sizeof(took)));
+	kk_grid_name(grid, row, COL_OF, of, 64);
+	grid->rows++;
+}
+
+static void add_spans(struct kk_text *text, const struct kk_view *view, unsigned width)
+{
+	const struct kk_plan *plan = view->plan;
+	struct kk_grid grid = {.columns = span_columns, .count = COL_SPANS};
+	struct kk_spans items = {0};
+
+	for (unsigned s = 0; s < plan->stage_count; s++) {
+		struct kk_run_spans spans = {0};
+		kk_view_spans(view, s, &spans);
+		kk_spans_merge(&items, &spans.items);
+		set_spans(&grid, &spans.calls, kk_plan_text(plan, plan->stage[s].name));
+	}
+	set_spans(&grid, &items, "(from the source to the end)");
+	if (grid.rows)
+		kk_grid_add(text, &grid, grid.rows, width);
 }
 
 static void add_shared(struct kk_text *text, const struct kk_view *view)
@@ -71,7 +150,7 @@ static void add_shared(struct kk_text *text, const struct kk_view *view)
 	}
 }
 
-void kk_summary(struct kk_text *text, const struct kk_view *view, const struct kk_report_end *end)
+void kk_summary(struct kk_text *text, const struct kk_view *view, const struct kk_report_end *end, unsigned width)
 {
 	const char *note = kk_run_memory_note(view->run);
 	const struct kk_run_counts *counts = &end->counts;
@@ -79,7 +158,8 @@ void kk_summary(struct kk_text *text, const struct kk_view *view, const struct k
 	double seconds = kk_view_seconds(view);
 	char rate[16], span[24];
 
-	add_stages(text, view);
+	add_stages(text, view, width);
+	add_spans(text, view, width);
 	add_shared(text, view);
 	if (note)
 		add_safe_line(text, "memory: ", note);

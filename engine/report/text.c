@@ -253,6 +253,38 @@ const char *kk_text_span(double seconds, char *to, size_t size)
 	return to;
 }
 
+const char *kk_text_took(uint64_t ns, char *to, size_t size)
+{
+	static const struct {
+		uint64_t below;
+		double unit;
+		const char *name;
+	} rows[] = {{1000000, 1e3, "us"}, {1000000000, 1e6, "ms"}, {60000000000, 1e9, "s"}};
+
+	if (ns < 1000) {
+		snprintf(to, size, "%u ns", (unsigned)ns);
+		return to;
+	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		double value = (double)ns / rows[i].unit;
+		if (ns >= rows[i].below)
+			continue;
+		snprintf(to, size, "%.*f %s", value < 9.995 ? 2 : value < 99.95 ? 1 : 0, value, rows[i].name);
+		return to;
+	}
+	return kk_text_span((double)ns / 1e9, to, size);
+}
+
+const char *kk_text_clock(char *to, size_t size)
+{
+	time_t now = time(NULL);
+	struct tm utc;
+
+	gmtime_r(&now, &utc);
+	strftime(to, size, "%H:%M:%S", &utc);
+	return to;
+}
+
 const char *kk_text_now(char *to, size_t size)
 {
 	struct timespec now;

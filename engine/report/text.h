@@ -37,6 +37,10 @@ void kk_text_free(struct kk_text *text);
 const char *kk_text_rate(double rate, char *to, size_t size);
 /* kk_text_span - a span of time: "4.2 s", "3:07", "2:15:00". */
 const char *kk_text_span(double seconds, char *to, size_t size);
+/* kk_text_took - nanoseconds as "640 ns", "12.3 us", "4.56 ms", "1.20 s", "3:07": at most eight characters. */
+const char *kk_text_took(uint64_t ns, char *to, size_t size);
+/* kk_text_clock - the present time of the day, UTC, to the second. */
+const char *kk_text_clock(char *to, size_t size);
 /* kk_text_now - the present time, UTC, RFC 3339 with milliseconds. */
 const char *kk_text_now(char *to, size_t size);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FIRST_NS 60000000000ull /* to start; there is nothing to inherit yet */
@@ -365,6 +366,7 @@ enum kk_role_news kk_role_bury(struct kk_role *role, uint64_t now_ns)
 	if (!role->process || kk_process_wait(role->process, 0, &end) < 0)
 		return KK_ROLE_FINE;
 	stop_hearing(role);
+	role->cpu_ns += (end.user_us + end.system_us) * 1000;
 	kk_run_read_counters(role->scene->run, role->number, &counters);
 	/* It may have inherited and worked since we last looked. */
 	if (role->state == KK_LIFE_STARTING)
@@ -377,6 +379,17 @@ enum kk_role_news kk_role_bury(struct kk_role *role, uint64_t now_ns)
 	kk_process_free(role->process);
 	role->process = NULL;
 	return news;
+}
+
+uint64_t kk_role_cpu_ns(const struct kk_role *role)
+{
+	struct timespec taken = {0};
+	clockid_t clock;
+
+	if (role->process && clock_getcpuclockid(kk_process_pid(role->process), &clock) == 0 &&
+	    clock_gettime(clock, &taken) < 0)
+		taken = (struct timespec){0};
+	return role->cpu_ns + (uint64_t)taken.tv_sec * 1000000000u + (uint64_t)taken.tv_nsec;
 }
 
 void kk_role_give_up(struct kk_role *role)

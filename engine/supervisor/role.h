@@ -52,6 +52,7 @@ struct kk_role {
 	uint64_t parks;    /* how often it went to sleep, as last read     */
 	uint64_t calls;    /* of the stage, as last read                   */
 	uint64_t calls_ns; /* when that number was first seen              */
+	uint64_t cpu_ns;   /* taken by the processes that have ended       */
 	uint32_t life;
 
 	/* About the end of the process before this one, for its heir. Kept until an heir has inherited. */
@@ -87,6 +88,10 @@ enum kk_role_news kk_role_bury(struct kk_role *role, uint64_t now_ns);
 
 /* kk_role_hear - there is something in its log pipes. */
 void kk_role_hear(struct kk_role *role);
+
+/* kk_role_cpu_ns - the CPU time, user and system, that its processes have taken in all their lives, and of those that have
+ * ended also what they had started. */
+uint64_t kk_role_cpu_ns(const struct kk_role *role);
 
 /* kk_role_give_up - SIGKILL for its process and all that this has started; the role is not played again. */
 void kk_role_give_up(struct kk_role *role);

@@ -167,6 +167,17 @@ static void look_at_roles(struct supervisor *sup, uint64_t now)
 		on_news(sup, &sup->roles[r], kk_role_look(&sup->roles[r], now));
 }
 
+static void tell_cpu(const struct supervisor *sup)
+{
+	uint64_t taken[KK_PLAN_MAX_STAGES + 1] = {0};
+	const struct kk_plan *plan = sup->scene.plan;
+
+	for (unsigned r = 1; sup->roles && r <= plan->role_count; r++)
+		taken[sup->roles[r].stage] += kk_role_cpu_ns(&sup->roles[r]);
+	for (unsigned s = 0; s <= plan->stage_count; s++)
+		kk_report_cpu(sup->scene.report, s, taken[s]);
+}
+
 static bool all_finished(const struct supervisor *sup)
 {
 	for (unsigned r = 1; r <= sup->scene.plan->role_count; r++) {
@@ -191,6 +202,7 @@ static void tick(struct supervisor *sup)
 			say(sup, KK_LOG_WARNING, "shutdown_timeout is over: stopping at once");
 			kill_all(sup);
 		}
+		tell_cpu(sup);
 		kk_report_tick(sup->scene.report);
 	}
 	sup->sentinel_waits =
@@ -335,6 +347,7 @@ static int sum_up(struct supervisor *sup)
 	if (!outcome->failure)
 		kk_outcome_check(outcome, sup->scene.run, &counts);
 	exit_code = kk_outcome_exit(outcome, sup->scene.plan, &counts);
+	tell_cpu(sup);
 	kk_report_end(sup->scene.report, &(struct kk_report_end){.exit_code = exit_code,
 	                                                         .signal = outcome->failure ? 0 : outcome->signal,
 	                                                         .reason = outcome->reason,

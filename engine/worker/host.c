@@ -97,6 +97,8 @@ static int host_expand(const struct kk_item *item, const char *pattern, char *to
 	    .key = item->key,
 	    .occurrence = run_record(hand->worker->run, hand->handle)->occurrence,
 	    .sequence = item->sequence,
+	    .data = item->data,
+	    .size = item->size,
 	    .field = name_field,
 	    .arg = hand,
 	};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* engine/worker/name.c - patterns of output names, and making foreign text fit for a file name. */
 #include "worker/name.h"
+#include "worker/md5.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -92,12 +93,17 @@ void kk_name_hash(const char *source, const char *key, uint32_t occurrence, uint
 	memcpy(to, canonical.digest, KK_NAME_HASH_BYTES);
 }
 
+static void put_hex(const uint8_t hash[KK_NAME_HASH_BYTES], char to[KK_NAME_ID_SIZE])
+{
+	for (size_t i = 0; i < KK_NAME_HASH_BYTES; i++)
+		(void)snprintf(to + 2 * i, 3, "%02x", hash[i]);
+}
+
 void kk_name_id(const char *source, const char *key, uint32_t occurrence, char to[KK_NAME_ID_SIZE])
 {
 	uint8_t hash[KK_NAME_HASH_BYTES];
 	kk_name_hash(source, key, occurrence, hash);
-	for (size_t i = 0; i < sizeof(hash); i++)
-		(void)snprintf(to + 2 * i, 3, "%02x", hash[i]);
+	put_hex(hash, to);
 }
 
 /* A piece of a text. */
@@ -179,11 +185,28 @@ static struct piece number_piece(const struct kk_name_item *item, char *scratch)
 	return (struct piece){scratch, strlen(scratch)};
 }
 
+static struct piece md5_piece(const struct kk_name_item *item, char *scratch)
+{
+	uint8_t hash[KK_MD5_BYTES];
+	kk_md5(item->data, item->size, hash);
+	put_hex(hash, scratch);
+	return (struct piece){scratch, strlen(scratch)};
+}
+
+static struct piece xxh3_piece(const struct kk_name_item *item, char *scratch)
+{
+	XXH128_canonical_t canonical;
+	XXH128_canonicalFromHash(&canonical, XXH3_128bits(item->data, item->size));
+	put_hex(canonical.digest, scratch);
+	return (struct piece){scratch, strlen(scratch)};
+}
+
 static const struct {
 	const char *name;
 	struct piece (*make)(const struct kk_name_item *item, char *scratch);
 } names[] = {
-    {"id", id_piece}, {"key", key_piece}, {"name", name_piece}, {"ext", ext_piece}, {"n", number_piece},
+    {"id", id_piece},    {"key", key_piece}, {"name", name_piece}, {"ext", ext_piece},
+    {"n", number_piece}, {"md5", md5_piece}, {"xxh3", xxh3_piece},
 };
 
 /* Looks a name up. False: there is no such field. */

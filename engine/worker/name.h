@@ -25,10 +25,12 @@
 
 /* What a name may be made of. Borrowed for the call. */
 struct kk_name_item {
-	const char *source;                                /* the source's name in the config */
-	const char *key;                                   /* NULL: as ""                     */
-	uint32_t occurrence;                               /* of the key; 0, 1: the first     */
-	uint64_t sequence;                                 /* number in the source, from 0    */
+	const char *source;  /* the source's name in the config */
+	const char *key;     /* NULL: as ""                     */
+	uint32_t occurrence; /* of the key; 0, 1: the first     */
+	uint64_t sequence;   /* number in the source, from 0    */
+	const void *data;    /* the payload, NULL if it has none */
+	size_t size;
 	const char *(*field)(void *arg, const char *name); /* NULL: no such field; may be NULL itself */
 	void *arg;                                         /* for `field`                     */
 };
@@ -46,8 +48,8 @@ const char *kk_name_word(size_t index);
  * (`to` is "" then, if size > 0). */
 int kk_name_expand(const char *pattern, const struct kk_name_item *item, char *to, size_t size);
 
-/* kk_name_suffix - what {ext} stands for, in small letters (ASCII), as a condition sees it: "" if there is none. Returns
- * `to`. */
+/* kk_name_suffix - what {ext} stands for, in small letters (ASCII), as a condition sees it: "" if there is none.
+ * Returns `to`. */
 const char *kk_name_suffix(const char *key, char *to, size_t size);
 
 /* kk_name_hash - the item's id: the bytes that {id} shows, most significant first. `occurrence`: 0, 1 for the first. */

@@ -32,8 +32,11 @@ void note_begun(struct hand *hand)
 {
 	const struct worker *worker = hand->worker;
 	struct item_note *note = run_note(worker->run, hand->handle);
+	hand->began_ns = worker_clock();
+	if (!worker->run->layout.note_stride)
+		return;
 	note->ended = 0;
-	note->stamp_ns = hand->began_ns = worker_clock();
+	note->stamp_ns = hand->began_ns;
 	for (unsigned s = 0; s < worker->plan->stage_count; s++)
 		note->time[s] = (struct note_time){NOTE_NEVER, 0};
 	note->time[0].waited_us = 0;
@@ -44,7 +47,8 @@ void note_taken(struct hand *hand)
 	const struct worker *worker = hand->worker;
 	struct item_note *note = run_note(worker->run, hand->handle);
 	hand->began_ns = worker_clock();
-	note->time[worker->stage] = (struct note_time){microseconds(note->stamp_ns, hand->began_ns), 0};
+	if (worker->run->layout.note_stride)
+		note->time[worker->stage] = (struct note_time){microseconds(note->stamp_ns, hand->began_ns), 0};
 }
 
 /* The fields that the stage has just set, before those that the payload came with: the newest are found first. */
@@ -70,6 +74,10 @@ void note_settled(struct hand *hand, enum kk_verdict verdict)
 {
 	const struct worker *worker = hand->worker;
 	struct item_note *note = run_note(worker->run, hand->handle);
+	if (worker->tells)
+		tell_item(hand, verdict);
+	if (!worker->run->layout.note_stride)
+		return;
 	note->stamp_ns = worker_clock();
 	note->time[worker->stage].worked_us = microseconds(hand->began_ns, note->stamp_ns);
 	if (verdict == KK_PASS && worker->route[hand->lane].count == 0)

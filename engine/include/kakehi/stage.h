@@ -266,7 +266,7 @@ static inline const char *kk_field(const struct kk_item *item, const char *name)
 	return item->context->host->field(item, name);
 }
 
-/* kk_expand - fills a name pattern: {id} {key} {name} {ext} {n} and {field}. Every expansion is sanitised as
+/* kk_expand - fills a name pattern: {id} {key} {name} {ext} {n} {md5} {xxh3} and {field}. Every expansion is sanitised as
  * one path component (no '/', control characters, leading dot; at most 200 bytes); slashes of the pattern itself
  * stay. Returns the length, or -1: unknown name in the pattern, or too long for `size`. */
 static inline int kk_expand(const struct kk_item *item, const char *pattern, char *to, size_t size)

@@ -216,6 +216,12 @@ void kk_run_read_counters(const struct kk_run *run, unsigned role, struct kk_cou
 	*to = run->shared->role[role].counters;
 }
 
+void kk_run_add_spans(const struct kk_run *run, unsigned role, struct kk_run_spans *to)
+{
+	kk_spans_merge(&to->calls, &run->shared->role[role].spans.calls);
+	kk_spans_merge(&to->items, &run->shared->role[role].spans.items);
+}
+
 int kk_run_shared_text(const struct kk_run *run, unsigned object, char *to, size_t size)
 {
 	return snprintf(to, size, "%s = 42", kk_plan_text(run->plan, run->plan->shared[object].name));

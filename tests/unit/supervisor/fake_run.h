@@ -35,6 +35,7 @@ enum fake_act {
 
 struct fake_role {
 	struct kk_counters counters;
+	struct kk_run_spans spans;
 	char script[16];
 	uint32_t state, life, pid;
 	uint32_t cause[FAKE_LIVES]; /* [n]: told to life n */
