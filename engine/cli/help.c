@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/arguments.h"
 #include "cli/cli.h"
 #include "cli/verb.h"
+#include "config/field.h"
 #include "config/module.h"
 #include "config/option.h"
 #include "config/quantity.h"
@@ -91,6 +93,54 @@ static void print_stage(const struct kk_stage *stage)
 		print_option(row);
 }
 
+/* ---- the config's own fields */
+
+static void print_field(const struct kk_field *field)
+{
+	char range[100];
+
+	printf("\n  %s: ", field->name);
+	if (field->form == KK_FIELD_WORD) {
+		for (size_t i = 0; field->words[i]; i++)
+			printf("%s%s", i ? " | " : "", field->words[i]);
+	} else {
+		fputs(kk_field_form_text(field->form), stdout);
+	}
+	if (*kk_field_range(field, range, sizeof(range)))
+		printf(", %s", range);
+	if (field->required)
+		fputs("; required", stdout);
+	else if (field->def)
+		printf("; default %s", field->def);
+	putchar('\n');
+	print_wrapped(field->text, INDENT);
+}
+
+static void print_group(const char *heading, const struct kk_field_group *group)
+{
+	printf("\n%s\n", heading);
+	for (const struct kk_field *field = group->fields; field->name; field++)
+		print_field(field);
+	for (const struct kk_field *field = group->fields; field->name; field++) {
+		char below[100];
+		snprintf(below, sizeof(below), "Fields of %s`%s:`", field->form == KK_FIELD_MAP ? "" : "each in ",
+		         field->name);
+		if (field->group)
+			print_group(below, field->group);
+	}
+}
+
+void kk_cli_help_fields(void)
+{
+	print_group("Fields of a config", &kk_config_fields);
+	putchar('\n');
+	print_wrapped(
+	    "Sizes are written 4096, 64KiB, 50MiB or 1GB, durations 500ms, 30s, 5m or 2h. ${VAR} and "
+	    "${VAR:-default} are replaced from the environment, ${file:PATH} by the secret in a file; $${ is a "
+	    "plain ${.",
+	    0);
+}
+
 static int help_stage(const char *use)
 {
 	const struct kk_stage *stage = NULL;
@@ -105,22 +155,24 @@ static int help_stage(const char *use)
 		print_stage(stage);
 		return 0;
 	}
+	const char *verb = NULL;
+	kk_verb_find(use, &verb);
 	fprintf(stderr, "kakehi help: %s\n", error.text);
-	if (*nearest)
-		fprintf(stderr, "        did you mean \"%s\"?\n", nearest);
+	if (*nearest || verb)
+		fprintf(stderr, "        did you mean \"%s\"?\n", *nearest ? nearest : verb);
 	return EXIT_USAGE;
 }
 
 int kk_cli_help(int argc, char **argv)
 {
-	if (argc > 2) {
-		fprintf(stderr, "kakehi help: unexpected argument \"%s\"\n", argv[2]);
+	struct kk_asked asked = {0};
+
+	if (kk_arguments_read(&asked, kk_arguments_none, 0, 1, argc, argv) < 0)
 		return EXIT_USAGE;
-	}
-	if (argc < 2) {
+	if (!asked.operand_count) {
 		kk_verb_usage(stdout);
 		return 0;
 	}
-	const struct kk_verb *verb = kk_verb_find(argv[1], NULL);
-	return verb ? kk_verb_help(verb) : help_stage(argv[1]);
+	const struct kk_verb *verb = kk_verb_find(asked.operands[0], NULL);
+	return verb ? kk_verb_help(verb) : help_stage(asked.operands[0]);
 }

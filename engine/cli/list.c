@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/arguments.h"
 #include "cli/cli.h"
 #include "config/module.h"
 #include <stdio.h>
@@ -33,10 +34,8 @@ int kk_cli_list(int argc, char **argv)
 	struct kk_module *list = NULL;
 	size_t count = 0;
 
-	if (argc > 1) {
-		fprintf(stderr, "kakehi list: unexpected argument \"%s\"\n", argv[1]);
+	if (kk_arguments_read(&(struct kk_asked){0}, kk_arguments_none, 0, 0, argc, argv) < 0)
 		return EXIT_USAGE;
-	}
 	if (kk_module_list(&list, &count, &error) != KK_OK) {
 		fprintf(stderr, "kakehi list: %s\n", error.text);
 		return EXIT_FAILED;

@@ -1,57 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* kakehi validate, config, graph: read a config, produce what there is to say about it without running it. */
+#include "cli/arguments.h"
 #include "cli/cli.h"
+#include "cli/outline.h"
 #include "config/describe.h"
-#include "config/quantity.h"
-#include "graph/budget.h"
-#include "graph/plan.h"
-#include "run/run.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { EXIT_USAGE = 2, EXIT_FAILED = 70 };
 
-static double mib(uint64_t bytes)
+static void tell(const char *verb, const char *text)
 {
-	return (double)bytes / (1024 * 1024);
+	if (text)
+		fputs(text, stderr);
+	else
+		fprintf(stderr, "kakehi %s: out of memory\n", verb);
 }
 
-/* The least whole MiB that is enough, as a config would spell it. */
-static const char *spell_up(uint64_t bytes, char *to, size_t size)
+static int validate(const struct kk_asked *asked, const char *file)
 {
-	uint64_t unit = UINT64_C(1) << 20;
-
-	return kk_quantity_size_text((bytes + unit - 1) / unit * unit, to, size);
-}
-
-static void print_plan(const char *file, const struct kk_plan *plan)
-{
-	static const struct kk_budget_sizes sizes = {
-	    .control = kk_run_control_bytes, .arena = kk_run_arena_bytes, .counters = kk_run_counters_bytes};
-	uint32_t workers = plan->role_count - 1;
-	struct kk_budget budget;
-	char memory[40], smallest[40];
-
-	kk_budget_count(plan, &sizes, &budget);
-	/* the recorder and the supervisor are processes, too */
-	printf(
-	    "%s: ok: source and %u stage%s, %u workers, %u processes; memory %s: fixed %.1f, arenas %.1f, heaps %.1f "
-	    "MiB; smallest %s\n",
-	    file, plan->stage_count - 1, plan->stage_count == 2 ? "" : "s", workers, plan->role_count + 1,
-	    kk_quantity_size_text(plan->memory, memory, sizeof(memory)), mib(budget.control + budget.counters),
-	    mib(budget.arenas), mib(budget.heaps), spell_up(plan->smallest, smallest, sizeof(smallest)));
-}
-
-static int validate(const char *file)
-{
-	struct kk_describe_request request = {.file = file};
+	struct kk_describe_request request = asked->describe;
 	struct kk_plan *plan = NULL;
 	char *text = NULL;
-	int code = kk_describe(&request, &plan, &text);
 
-	fputs(text ? text : "kakehi validate: out of memory\n", stderr);
+	request.file = file;
+	int code = kk_describe(&request, &plan, &text);
+	tell("validate", text);
 	if (code == 0)
-		print_plan(file, plan);
+		kk_outline_line(file, plan, stdout);
 	free(text);
 	free(plan);
 	return code;
@@ -59,23 +35,51 @@ static int validate(const char *file)
 
 int kk_cli_validate(int argc, char **argv)
 {
-	int code = 0, first = 1;
+	struct kk_asked asked = {0};
+	int code = 0;
 
-	if (argc > 1 && strcmp(argv[1], "--") == 0) {
-		first = 2;
-	} else if (argc > 1 && argv[1][0] == '-') {
-		fprintf(stderr, "kakehi validate: there is no option \"%s\"\n", argv[1]);
+	if (kk_arguments_read(&asked, kk_arguments_config, 1, -1, argc, argv) < 0)
 		return EXIT_USAGE;
-	}
-	if (first >= argc) {
-		fputs("usage: kakehi validate CONFIG...\n", stderr);
-		return EXIT_USAGE;
-	}
-	for (int i = first; i < argc; i++) {
-		int one = validate(argv[i]);
+	for (int i = 0; i < asked.operand_count; i++) {
+		int one = validate(&asked, asked.operands[i]);
 		/* of several failures, one of the program itself is the one to tell */
 		if (!code || one == EXIT_FAILED)
 			code = one;
 	}
+	return code;
+}
+
+int kk_cli_config(int argc, char **argv)
+{
+	struct kk_asked asked = {0};
+	char *config = NULL, *text = NULL;
+
+	if (kk_arguments_read(&asked, kk_arguments_config, 1, 1, argc, argv) < 0)
+		return EXIT_USAGE;
+	asked.describe.file = asked.operands[0];
+	int code = kk_describe_config(&asked.describe, &config, &text);
+	tell("config", text);
+	if (code == 0)
+		fputs(config, stdout);
+	free(config);
+	free(text);
+	return code;
+}
+
+int kk_cli_graph(int argc, char **argv)
+{
+	struct kk_asked asked = {0};
+	struct kk_plan *plan = NULL;
+	char *text = NULL;
+
+	if (kk_arguments_read(&asked, kk_arguments_config, 1, 1, argc, argv) < 0)
+		return EXIT_USAGE;
+	asked.describe.file = asked.operands[0];
+	int code = kk_describe(&asked.describe, &plan, &text);
+	tell("graph", text);
+	if (code == 0)
+		kk_outline_dot(plan, stdout);
+	free(text);
+	free(plan);
 	return code;
 }

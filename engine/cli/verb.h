@@ -6,12 +6,16 @@
 
 #include <stdio.h>
 
+struct kk_argument;
+
 struct kk_verb {
 	const char *name;
 	int (*run)(int argc, char **argv);
-	const char *arguments; /* as usage shows them                                       */
-	const char *text;      /* one line                                                  */
-	const char *help;      /* what `VERB --help` adds; NULL: the verb answers it itself */
+	const char *arguments;          /* as usage shows them                         */
+	const char *text;               /* one line                                    */
+	const struct kk_argument *rows; /* its options, closed by one without a name   */
+	const char *help;               /* what `VERB --help` says beneath the options */
+	void (*more)(void);             /* prints what help adds to that; or NULL      */
 };
 
 /* The verbs, closed by one without a name. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/arguments.h"
 #include "cli/cli.h"
 #include <stdio.h>
 
@@ -6,10 +7,8 @@ enum { EXIT_USAGE = 2 };
 
 int kk_cli_version(int argc, char **argv)
 {
-	if (argc > 1) {
-		fprintf(stderr, "kakehi version: unexpected argument \"%s\"\n", argv[1]);
+	if (kk_arguments_read(&(struct kk_asked){0}, kk_arguments_none, 0, 0, argc, argv) < 0)
 		return EXIT_USAGE;
-	}
 	puts("kakehi " KAKEHI_VERSION);
 	return 0;
 }
