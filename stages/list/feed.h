@@ -1,34 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stages/list/feed.h - reads a file of any length, produces a window on it of bounded size.
+/* stages/list/feed.h - reads a text of any length, produces a window on it of bounded size.
  */
 #ifndef STAGES_LIST_FEED_H
 #define STAGES_LIST_FEED_H
 
+#include "unpack.h"
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
-
-/* The window always shows at least this much, or all that is left. */
-#define FEED_WINDOW ((64 << 10) + 2)
 
 struct feed {
-	int fd;          /* borrowed                                                */
-	char *buffer;    /* FEED_BUFFER bytes and a spare one: the byte behind the window may be written to */
-	size_t from, to; /* the window: bytes of the buffer not consumed yet        */
-	uint64_t offset; /* of buffer[from] in the file                             */
+	struct unpack unpack;
+	char *buffer; /* `room` bytes and a spare one: the byte behind the window may be written to */
+	size_t room;
+	size_t from, to; /* the window: bytes of the buffer not consumed yet                        */
+	uint64_t offset; /* of buffer[from] in the text                                             */
+	bool ended;      /* nothing comes behind the window                                         */
 };
 
-/* feed_open - starts at a byte of the file `fd`, which stays the caller's and is read with pread. 0 or -1 (memory). */
-int feed_open(struct feed *feed, int fd, uint64_t offset);
+enum feed_result { FEED_BROKEN = -1, FEED_MORE = 0, FEED_ENDED, FEED_LATER };
 
-/* feed_window - shows the next bytes, writable, valid until the next call. Returns how many: 0 at the end of the file,
- * -1 with errno if reading failed. */
-ssize_t feed_window(struct feed *feed, char **at);
+/* feed_open - starts at the beginning. `window`: so much can be seen at once, if there is as much. 0 or -1 (memory). */
+int feed_open(struct feed *feed, struct raw *raw, enum unpack_kind kind, unsigned window_log, size_t window);
 
-/* feed_consume - moves on by `size` bytes of the window. */
+/* feed_more - reads some more behind the window, which moves in memory. Not if it is as large as asked for.
+ * FEED_BROKEN: a sentence in `why`. */
+enum feed_result feed_more(struct feed *feed, char *why, size_t why_size);
+
+/* feed_consume - moves on by `size` bytes of the window, which stay where they are until feed_more. */
 void feed_consume(struct feed *feed, size_t size);
 
-/* feed_close - frees the buffer. A zeroed feed may be closed. */
+/* feed_go_to - moves on to `offset`: FEED_MORE, there; FEED_ENDED: the text is shorter; else to be called again, or
+ * broken. */
+enum feed_result feed_go_to(struct feed *feed, uint64_t offset, char *why, size_t why_size);
+
+static inline char *feed_at(const struct feed *feed)
+{
+	return feed->buffer + feed->from;
+}
+static inline size_t feed_size(const struct feed *feed)
+{
+	return feed->to - feed->from;
+}
+
+/* feed_close - frees it all. A zeroed feed may be closed. */
 void feed_close(struct feed *feed);
 
 #endif

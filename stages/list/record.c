@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "record.h"
-#include <stdbool.h>
 #include <string.h>
 
 /* row_end - the line end of the row, or `end`; *quoted: it lies within quotes. */
@@ -34,13 +33,19 @@ static struct record line_to(char *at, char *end_of_line, bool has_line_end)
 	return record;
 }
 
-enum record_end record_find(char *at, size_t size, char separator, struct record *to)
+enum record_end record_find(char *at, size_t size, bool ended, const struct record_rules *rules, struct record *to)
 {
+	if (size >= RECORD_WINDOW(rules->max)) {
+		size = RECORD_WINDOW(rules->max);
+		ended = true; /* what is longer is too long */
+	}
 	char *end = at + size;
 	bool quoted = false;
-	char *line = separator ? row_end(at, end, separator, &quoted) : memchr(at, '\n', size);
+	char *line = rules->separator ? row_end(at, end, rules->separator, &quoted) : memchr(at, '\n', size);
 	if (!line)
 		line = end;
+	if (line == end && !ended)
+		return RECORD_PART;
 
 	enum record_end result = RECORD_WHOLE;
 	if (quoted) {
@@ -50,7 +55,7 @@ enum record_end record_find(char *at, size_t size, char separator, struct record
 			line = end;
 	}
 	*to = line_to(at, line, line < end);
-	if (to->text.length > RECORD_MAX)
+	if (to->text.length > rules->max)
 		result = RECORD_TOO_LONG;
 	return result;
 }

@@ -7,10 +7,9 @@
 #ifndef STAGES_LIST_RECORD_H
 #define STAGES_LIST_RECORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#define RECORD_MAX (64 << 10) /* bytes of a record without its line end */
 
 struct span {
 	char *at;
@@ -19,8 +18,9 @@ struct span {
 
 enum record_end {
 	RECORD_WHOLE,    /* `text` is the record, `consumed` includes its line end                            */
-	RECORD_TOO_LONG, /* more than RECORD_MAX bytes; its last line goes on if no line end was consumed   */
+	RECORD_TOO_LONG, /* more than `max` bytes; its last line goes on if no line end was consumed        */
 	RECORD_UNCLOSED, /* a quoted field has no end; `text` and `consumed` are the first line of the record */
+	RECORD_PART,     /* its end is not there yet                                                        */
 };
 
 struct record {
@@ -28,9 +28,16 @@ struct record {
 	size_t consumed;
 };
 
-/* record_find - the record at the start of `size` bytes, which are RECORD_MAX + 2 or all that is left of the file.
- * separator 0: plain lines without quoting. */
-enum record_end record_find(char *at, size_t size, char separator, struct record *to);
+/* What a record may be. */
+struct record_rules {
+	char separator; /* 0: plain lines without quoting      */
+	size_t max;     /* bytes of a record without its end   */
+};
+#define RECORD_WINDOW(max) ((max) + 2)
+
+/* record_find - the record at the start of `size` bytes; `ended`: nothing comes behind them. What it says does not
+ * depend on how many there are, unless it is RECORD_PART, and it is not with RECORD_WINDOW(max) bytes. */
+enum record_end record_find(char *at, size_t size, bool ended, const struct record_rules *rules, struct record *to);
 
 /* record_split - the fields of a whole record, quotes taken off in place. Returns how many, at least 1;
  * -1: text behind a closing quote; -2: more than `max`. */

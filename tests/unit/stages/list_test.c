@@ -50,7 +50,7 @@ static void test_rows(void **state)
 	assert_list(LIST("c.TSV", "title\turl\na,b\tu1\n\"x\ty\"\tu2\n"), "u1 title=a,b\nu2 title=x\\ty\n");
 	assert_string_equal(source_all("list", OPTIONS("path", LIST("d.dat", "k;url\n"), "format", "text")), "k;url\n");
 	assert_string_equal(
-	    source_all("list", OPTIONS("path", LIST("e.txt", "src,n\nu1,2\n"), "format", "csv", "column", "src")),
+	    source_all("list", OPTIONS("path", LIST("e.txt", "src,n\nu1,2\n"), "format", "csv", "key", "src")),
 	    "u1 n=2\n");
 }
 
@@ -87,7 +87,7 @@ static void test_an_unclosed_quote(void **state)
 {
 	(void)state;
 	assert_list(LIST("a.csv", "url,t\nu1,a\nu2,\"stray\nu3,b\nu4,c\n"),
-	            "u1 t=a\n! u2,\"stray: line 3: a quoted field is not closed within 64 KiB\nu3 t=b\nu4 t=c\n");
+	            "u1 t=a\n! u2,\"stray: line 3: a quoted field is not closed within 65536 bytes\nu3 t=b\nu4 t=c\n");
 }
 
 static void append(FILE *to, char what, size_t count, const char *end)
@@ -126,7 +126,7 @@ static void test_lines_longer_than_a_record(void **state)
 		assert_int_equal(strlen(harness_line(all, 5)), 65536);
 		for (size_t k = 1; k < 7; k += k == 2 ? 2 : k == 4 ? 2 : 1) {
 			assert_memory_equal(harness_line(all, k), "! ", 2);
-			assert_non_null(strstr(harness_line(all, k), "longer than 64 KiB"));
+			assert_non_null(strstr(harness_line(all, k), "longer than max_line, 65536 bytes"));
 		}
 		source_resumes_everywhere("list", OPTIONS("path", path));
 	}
@@ -181,7 +181,7 @@ static void test_what_plan_refuses(void **state)
 	REFUSES("not a header row", "path", LIST("c.csv", ""));
 	REFUSES("not a header row", "path", LIST("d.csv", "ur\xffl\n"));
 	REFUSES("closing quote", "path", LIST("e.csv", "\"url\"x,t\n"));
-	REFUSES("within 64 KiB", "path", LIST("f.csv", "\"url,t\n"));
+	REFUSES("within max_line bytes", "path", LIST("f.csv", "\"url,t\n"));
 #undef REFUSES
 }
 
@@ -190,8 +190,8 @@ static void test_a_list_that_became_shorter(void **state)
 	struct kk_position far = {.at = 1000, .extra = 10};
 	struct stage_host *host = source_start("list", OPTIONS("path", LIST("a.txt", "one\n")), &far);
 	(void)state;
-	assert_int_equal(host->log_count[KK_LOG_WARNING], 1);
 	assert_string_equal(source_rest(host, NULL, 0), "");
+	assert_int_equal(host->log_count[KK_LOG_WARNING], 1);
 	stage_host_unload(host);
 }
 
