@@ -2,6 +2,7 @@
 #include "cli/outline.h"
 #include "config/quantity.h"
 #include "graph/budget.h"
+#include "report/redact.h"
 #include "run/run.h"
 #include <inttypes.h>
 #include <kakehi/stage.h>
@@ -26,7 +27,7 @@ static const char *spell_up(uint64_t bytes, char *to, size_t size)
 
 /* ---- one line */
 
-void kk_outline_line(const char *file, const struct kk_plan *plan, FILE *to)
+void kk_outline_line(const struct kk_plan *plan, FILE *to)
 {
 	struct kk_budget budget;
 	char memory[40], smallest[40];
@@ -36,8 +37,8 @@ void kk_outline_line(const char *file, const struct kk_plan *plan, FILE *to)
 	fprintf(to,
 	        "%s: ok: source and %u stage%s, %u workers, %u processes; memory %s: fixed %.1f, arenas %.1f, heaps "
 	        "%.1f MiB; smallest %s\n",
-	        file, plan->stage_count - 1, plan->stage_count == 2 ? "" : "s", plan->role_count - 1,
-	        plan->role_count + 1, kk_quantity_size_text(plan->memory, memory, sizeof(memory)),
+	        kk_plan_text(plan, plan->config), plan->stage_count - 1, plan->stage_count == 2 ? "" : "s",
+	        plan->role_count - 1, plan->role_count + 1, kk_quantity_size_text(plan->memory, memory, sizeof(memory)),
 	        mib(budget.control + budget.counters), mib(budget.arenas), mib(budget.heaps),
 	        spell_up(plan->smallest, smallest, sizeof(smallest)));
 }
@@ -84,10 +85,13 @@ static void put_items(const struct kk_plan *plan, FILE *to)
 	static const char *const duplicates[] = {[KK_DUPLICATES_SKIP] = "a key that comes again is skipped",
 	                                         [KK_DUPLICATES_KEEP] = "a key that comes again is kept",
 	                                         [KK_DUPLICATES_NONE] = "no key comes twice"};
+	char key[400];
 
 	fprintf(to, "items: all of \"%s\"", kk_plan_text(plan, plan->stage[0].name));
-	if (plan->only)
-		fprintf(to, ", only %s", kk_plan_text(plan, plan->only));
+	if (plan->only) {
+		kk_redact(kk_plan_text(plan, plan->only), key, sizeof(key));
+		fprintf(to, ", only %s", key);
+	}
 	if (plan->shards)
 		fprintf(to, ", part %u of %u", plan->shard, plan->shards);
 	if (plan->limit)

@@ -7,8 +7,8 @@
 #include "graph/plan.h"
 #include <stdio.h>
 
-/* kk_outline_line - what `validate` says of a config that is right. `file` is its name. */
-void kk_outline_line(const char *file, const struct kk_plan *plan, FILE *to);
+/* kk_outline_line - what `validate` says of a config that is right. */
+void kk_outline_line(const struct kk_plan *plan, FILE *to);
 
 /* kk_outline_plan - what `run --dry-run` says: items, stages, workers, rings, arenas, budgets. */
 void kk_outline_plan(const struct kk_plan *plan, FILE *to);

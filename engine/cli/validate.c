@@ -27,7 +27,7 @@ static int validate(const struct kk_asked *asked, const char *file)
 	int code = kk_describe(&request, &plan, &text);
 	tell("validate", text);
 	if (code == 0)
-		kk_outline_line(file, plan, stdout);
+		kk_outline_line(plan, stdout);
 	free(text);
 	free(plan);
 	return code;

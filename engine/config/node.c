@@ -323,7 +323,9 @@ static void report_syntax(struct builder *builder, struct fy_diag *diag)
 
 	if (error && error->msg && error->line > 0 && error->column > 0) {
 		struct fy_mark mark = {.line = error->line - 1, .column = error->column - 1};
-		kk_diagnostic_error(builder->diagnostics, mark_place(builder, &mark), NULL, "%s", error->msg);
+		bool outside = builder->start.set && mark.line > 0;
+		kk_diagnostic_error(builder->diagnostics, outside ? builder->start : mark_place(builder, &mark), NULL,
+		                    "%s", error->msg);
 	} else {
 		kk_diagnostic_error(builder->diagnostics, builder->last, NULL, "this is not YAML");
 	}
@@ -480,6 +482,11 @@ const char *kk_node_key(const struct kk_node *node)
 struct kk_place kk_node_key_place(const struct kk_node *node)
 {
 	return node->key_place;
+}
+
+const struct kk_node *kk_node_replaced(const struct kk_node *node)
+{
+	return node->replaced;
 }
 
 const struct kk_node *kk_node_find(const struct kk_node *node, const char *key)

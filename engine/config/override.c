@@ -10,7 +10,7 @@ struct setting {
 	struct kk_document *document;
 	struct kk_diagnostics *diagnostics;
 	const char *argument, *equals; /* the whole of it, and its '=' */
-	const char *part;              /* what is looked up next       */
+	const char *part, *last;       /* what is looked up next, and what was before it */
 	uint32_t number;
 };
 
@@ -162,6 +162,7 @@ void kk_document_set(struct kk_document *document, const char *argument, uint32_
 		return;
 	}
 	while (node && setting.part < equals) {
+		setting.last = setting.part;
 		node = step(&setting, node);
 		if (setting.part < equals && *setting.part == '.')
 			setting.part++;
@@ -171,7 +172,14 @@ void kk_document_set(struct kk_document *document, const char *argument, uint32_
 		return;
 	/* it keeps its place among its siblings, but is what the command line says */
 	value->key = node->key;
-	value->key_place = place_of(&setting, argument);
+	value->key_place = place_of(&setting, setting.last);
 	value->next = node->next;
+	struct kk_node *replaced = kk_store_alloc(document->store, sizeof(*replaced));
+	if (!replaced) {
+		fail(&setting, NULL, "out of memory%.*s", "", 0);
+		return;
+	}
+	*replaced = *node;
+	value->replaced = replaced;
 	*node = *value;
 }

@@ -80,6 +80,19 @@ static const struct kk_option *find_row(const struct kk_option *rows, const char
 	return rows && rows->name ? rows : NULL;
 }
 
+static void hide_texts(const struct resolving *resolving, const struct kk_node *member)
+{
+	bool list = kk_node_kind(member) == KK_NODE_SEQUENCE;
+
+	for (const struct kk_node *one = list ? kk_node_first(member) : member; one;
+	     one = list ? kk_node_next(one) : NULL) {
+		if (!kk_node_text(one))
+			continue;
+		kk_diagnostics_hide_place(resolving->diagnostics, kk_node_place(one), kk_node_end(one));
+		kk_diagnostics_hide_text(resolving->diagnostics, kk_node_text(one));
+	}
+}
+
 /* No message may quote what an option that holds secrets is given; where the rows are not known, its name tells. */
 static void hide_secrets(const struct resolving *resolving)
 {
@@ -87,16 +100,10 @@ static void hide_secrets(const struct resolving *resolving)
 
 	for (const struct kk_node *member = with ? kk_node_first(with) : NULL; member; member = kk_node_next(member)) {
 		const struct kk_option *row = find_row(resolving->rows, kk_node_key(member));
-		bool list = kk_node_kind(member) == KK_NODE_SEQUENCE;
 		if (row ? !(row->flags & KK_OPTION_SECRET) : !kk_conceal_suspect(kk_node_key(member)))
 			continue;
-		for (const struct kk_node *one = list ? kk_node_first(member) : member; one;
-		     one = list ? kk_node_next(one) : NULL) {
-			if (!kk_node_text(one))
-				continue;
-			kk_diagnostics_hide_place(resolving->diagnostics, kk_node_place(one), kk_node_end(one));
-			kk_diagnostics_hide_text(resolving->diagnostics, kk_node_text(one));
-		}
+		for (const struct kk_node *one = member; one; one = kk_node_replaced(one))
+			hide_texts(resolving, one);
 	}
 }
 

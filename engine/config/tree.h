@@ -14,7 +14,7 @@ struct kk_node {
 	const char *text, *written, *key; /* written: the text before ${...} was replaced */
 	struct kk_place place, end, key_place;
 	bool plain, secret;
-	struct kk_node *first, *last, *next;
+	struct kk_node *first, *last, *next, *replaced;
 	size_t count;
 };
 
