@@ -68,7 +68,8 @@ static const struct {
     FIELD(kk_demand, key_rate, 40),
     FIELD(kk_demand, rate, 48),
     FIELD(kk_demand, unique, 56),
-    SIZE(kk_demand, 64),
+    FIELD(kk_demand, takes_ms, 64),
+    SIZE(kk_demand, 72),
     FIELD(kk_stage, struct_size, 0),
     FIELD(kk_stage, abi_version, 4),
     FIELD(kk_stage, option_size, 8),
@@ -163,7 +164,7 @@ static bool instrumented(const char *symbols)
 
 static void test_modules_export_one_symbol_and_link_nothing_of_ours(void **state)
 {
-	static const char *const stages[] = {"list", "files", "generate", "pass", "discard", "resize", "template"};
+	static const char *const stages[] = {"list", "files", "generate", "pass", "discard", "resize", "template", "exec"};
 	(void)state;
 	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
 		const char *path = harness_text("%s/stages/%s.so", KAKEHI_BUILD_DIR, stages[i]);

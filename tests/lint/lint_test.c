@@ -36,7 +36,11 @@ static const struct {
     {"ipc/ring/x.c", "#include \"graph/plan.h\"", "ipc-engine"},
     {"ipc/ring/x.c", "#include <kakehi/wait.h>", NULL},
     {"stages/s/x.c", "#include <kakehi/ring.h>", "stage-engine"},
+    {"stages/s/x.c", "#include <kakehi/process.h>", "stage-engine"},
     {"stages/s/x.c", "#include <kakehi/stage.h>", NULL},
+    {"stages/exec/child.c", "#include <kakehi/process.h>", NULL},
+    {"stages/exec/child.c", "#include <kakehi/ring.h>", "stage-engine"},
+    {"stages/exec/child.c", "\tkill(pid, SIGKILL);", "process"},
     {"stages/s/x.c", "#include \"../other/x.h\"", "stage-stage"},
     {"stages/s/x.c", "#include \"../../engine/run/run.h\"", "stage-stage"},
     {"stages/s/x.c", "#include \"../common/x.h\"", NULL},
@@ -51,9 +55,9 @@ static const struct {
 static void make_tree(void)
 {
 	static const char *const dirs[] = {
-	    "ipc",          "ipc/ring",     "ipc/process",       "engine",        "engine/cli", "engine/config",
-	    "engine/graph", "engine/run",   "engine/supervisor", "engine/worker", "stages",     "stages/s",
-	    "stages/other", "stages/common"};
+	    "ipc",          "ipc/ring",      "ipc/process",       "engine",        "engine/cli", "engine/config",
+	    "engine/graph", "engine/run",    "engine/supervisor", "engine/worker", "stages",     "stages/s",
+	    "stages/other", "stages/common", "stages/exec"};
 
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
 		harness_make_dir(harness_path("%s", dirs[i]));

@@ -121,6 +121,15 @@ KK_API char *kk_process_signal_name(int signal, char *to, size_t size);
  * one owner for each). 0 or KK_ERR_SYSTEM. */
 KK_API int kk_process_follow(int fd);
 
+/* kk_process_gather - from now on the caller inherits what its children leave behind when they end (it is a
+ * "subreaper"), instead of the system's first process. 0 or KK_ERR_SYSTEM. */
+KK_API int kk_process_gather(void);
+
+/* kk_process_end_children - kills and reaps every child of the calling thread, then what came to it thereby, and so on
+ * until there is none: after kk_process_gather all descendants, whatever group or session they went to. Those that were
+ * started by kk_process_spawn must have been waited for. 0; KK_ERR_SYSTEM: it cannot see them (no /proc). */
+KK_API int kk_process_end_children(void);
+
 /* kk_process_raise - ends the calling process by `signal` with its default action, as a program does that was asked
  * to stop by it and has cleaned up. Does not return. */
 KK_API void kk_process_raise(int signal) __attribute__((noreturn));
