@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An arena's shape, its handle, and the words everybody may move: share, add, release, read. */
 #include "block/log.h"
+#include "wait/look.h"
 #include <limits.h>
 #include <stdlib.h>
 
@@ -122,13 +123,15 @@ bool kk_block_release(struct kk_arena *arena, const struct kk_block_ref *ref, un
 		if (word_lanes(next) == 0)
 			next = word_make(BLOCK_FREE, 0, (ref->generation + 1) & GENERATION_MASK, 0);
 		KK_POINT("release");
-		/* release: our last look at the data comes before the allocator uses it again, which acquires. */
-	} while (!atomic_compare_exchange_weak_explicit(&log->word, &word, next, memory_order_acq_rel,
+		/* release: our last look at the data comes before the allocator uses it again, which acquires. seq_cst:
+		 * it is W1 of the look at the room's flag. */
+	} while (!atomic_compare_exchange_weak_explicit(&log->word, &word, next, memory_order_seq_cst,
 	                                                memory_order_relaxed));
 	KK_POINT("release: done");
 	if (word_state(next) != BLOCK_FREE)
 		return false;
-	kk_event_wake(&arena->memory->room, INT_MAX, arena->bell);
+	if (event_is_waited(&arena->memory->room))
+		kk_event_wake(&arena->memory->room, INT_MAX, arena->bell);
 	return true;
 }
 

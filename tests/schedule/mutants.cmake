@@ -56,7 +56,7 @@ if(KAKEHI_SANITIZE MATCHES thread)
     "memory_order_seq_cst, memory_order_relaxed));" "memory_order_relaxed, memory_order_relaxed));")
   # The last reader's looks at a block may come after its release.
   threads_mutant(release_relaxed ipc/block/arena.c
-    "&log->word, &word, next, memory_order_acq_rel," "&log->word, &word, next, memory_order_relaxed,")
+    "&log->word, &word, next, memory_order_seq_cst," "&log->word, &word, next, memory_order_relaxed,")
   # The allocator does not acquire what the last reader released.
   threads_mutant(reuse_relaxed ipc/block/alloc.c
     "uint64_t word = atomic_load_explicit(&log_at(arena, arena->base + slot)->word, memory_order_acquire);"
