@@ -1,66 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The stage `download`: the item's key is a URL, its new payload is what that URL answers. */
+#include "local.h"
 #include "transfer.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct options {
-	int64_t in_flight, per_host, retries, redirects;
-	uint64_t timeout_ms, connect_timeout_ms, low_speed_bytes, low_speed_time_ms, retry_delay_ms, max_bytes;
-	const char *user_agent, *proxy, *ca_file;
-	struct kk_strings headers, allow_networks, nameservers;
-	bool opt_out;
+	struct http_options http;
+	int64_t redirects, max_pixels, max_side;
+	uint64_t low_speed_bytes, low_speed_time_ms, max_bytes;
+	struct kk_strings allow_networks, types;
+	const char *allow_files;
+	bool images, unpack;
+	int opt_out;
 };
 
 struct download {
 	struct http *http;
-	struct transfer_rules rules;
+	struct local *local; /* NULL: no files */
+	struct rules rules;
 };
 
 #define AT(field) offsetof(struct options, field)
 
+enum { OPT_OUT_HONOUR = 0, OPT_OUT_IGNORE };
+static const char *const opt_out_words[] = {[OPT_OUT_HONOUR] = "honour", [OPT_OUT_IGNORE] = "ignore", NULL};
+
 static const struct kk_option rows[] = {
-    {
-        .name = "in_flight",
-        .type = KK_OPTION_INT,
-        .at = AT(in_flight),
-        .def = "64",
-        .min = 1,
-        .max = 1024,
-        .unit = "requests",
-        .text = "How many requests one worker has under way at once.",
-    },
-    {
-        .name = "per_host",
-        .type = KK_OPTION_INT,
-        .at = AT(per_host),
-        .def = "8",
-        .min = 1,
-        .max = 1024,
-        .unit = "requests",
-        .text = "How many of them go to the same host at once, shared among the stage's workers (at least one each).",
-    },
-    {
-        .name = "timeout",
-        .type = KK_OPTION_DURATION,
-        .at = AT(timeout_ms),
-        .def = "30s",
-        .min = 1,
-        .max = 86400000,
-        .text =
-            "How long one try may take in all, with redirects, without the time it waits for its turn or for memory.",
-    },
-    {
-        .name = "connect_timeout",
-        .type = KK_OPTION_DURATION,
-        .at = AT(connect_timeout_ms),
-        .def = "5s",
-        .min = 1,
-        .max = 86400000,
-        .text = "How long a connection may take to be made, with TLS.",
-    },
+    HTTP_OPTIONS(struct options, http, "", "64", "8"),
     {
         .name = "low_speed_bytes",
         .type = KK_OPTION_SIZE,
@@ -76,6 +45,15 @@ static const struct kk_option rows[] = {
         .text = "How long a transfer may be slower than low_speed_bytes; 0s: as long as it likes.",
     },
     {
+        .name = "redirects",
+        .type = KK_OPTION_INT,
+        .at = AT(redirects),
+        .def = "5",
+        .max = 50,
+        .unit = "redirects",
+        .text = "How many redirects are followed; 0: none.",
+    },
+    {
         .name = "max_bytes",
         .type = KK_OPTION_SIZE,
         .flags = KK_OPTION_AFFECTS_OUTPUT,
@@ -86,32 +64,63 @@ static const struct kk_option rows[] = {
         .text = "The largest body; a larger one fails as soon as that is known.",
     },
     {
-        .name = "retries",
-        .type = KK_OPTION_INT,
-        .at = AT(retries),
-        .def = "2",
-        .max = 100,
-        .unit = "tries",
-        .text = "How often a try that failed for a passing reason is repeated (no connection, time-out, 429, 5xx).",
+        .name = "types",
+        .type = KK_OPTION_LIST,
+        .flags = KK_OPTION_AFFECTS_OUTPUT,
+        .at = AT(types),
+        .text = "The media types that are wanted, such as image/jpeg or image/*; an answer of another type is given up "
+                "before its body, one that names no type is taken.",
     },
     {
-        .name = "retry_delay",
-        .type = KK_OPTION_DURATION,
-        .at = AT(retry_delay_ms),
-        .def = "1s",
-        .min = 1,
-        .max = 3600000,
-        .text = "The pause before the first retry, varied by chance; it doubles, up to 30s. Retry-After is honoured up "
-                "to 60s.",
+        .name = "images",
+        .type = KK_OPTION_BOOL,
+        .flags = KK_OPTION_AFFECTS_OUTPUT,
+        .at = AT(images),
+        .def = "false",
+        .text =
+            "Give a body up that does not begin as an image does (jpeg, png, webp, gif, avif, heic, tiff, jxl, bmp), "
+            "whatever its type says.",
     },
     {
-        .name = "redirects",
+        .name = "max_pixels",
         .type = KK_OPTION_INT,
-        .at = AT(redirects),
-        .def = "5",
-        .max = 50,
-        .unit = "redirects",
-        .text = "How many redirects are followed; 0: none.",
+        .flags = KK_OPTION_AFFECTS_OUTPUT,
+        .at = AT(max_pixels),
+        .def = "0",
+        .max = 1e12,
+        .unit = "pixels",
+        .text = "Give an image up as soon as its header says that it has more pixels; 0: any number.",
+    },
+    {
+        .name = "max_side",
+        .type = KK_OPTION_INT,
+        .flags = KK_OPTION_AFFECTS_OUTPUT,
+        .at = AT(max_side),
+        .def = "0",
+        .max = 4294967295.0,
+        .unit = "pixels",
+        .text = "Give an image up as soon as its header says that it is wider or higher; 0: any length.",
+    },
+    {
+        .name = "opt_out",
+        .type = KK_OPTION_ENUM,
+        .flags = KK_OPTION_AFFECTS_OUTPUT,
+        .at = AT(opt_out),
+        .def = "honour",
+        .words = opt_out_words,
+        .text =
+            "What to do where X-Robots-Tag says noai, noimageai, noindex, noimageindex or none, to all or to the name "
+            "before the slash in user_agent, or where TDM-Reservation is 1: fail the item as opted-out, or take it.",
+    },
+    {
+        .name = "unpack",
+        .type = KK_OPTION_BOOL,
+        .flags = KK_OPTION_AFFECTS_OUTPUT,
+        .at = AT(unpack),
+        .def = "false",
+        .text =
+            "Ask for compressed bodies and unpack them, to max_bytes and 200 times their size at most; otherwise one "
+            "that comes compressed is given up.",
     },
     {
         .name = "allow_networks",
@@ -120,97 +129,65 @@ static const struct kk_option rows[] = {
         .text = "Networks to open although they are not the public internet, such as 127.0.0.0/8 or 10.0.0.0/8.",
     },
     {
-        .name = "user_agent",
-        .type = KK_OPTION_STRING,
-        .at = AT(user_agent),
-        .def = "kakehi/0.1 (image pipeline)",
-        .text = "The User-Agent header; the part before the slash is the name that X-Robots-Tag may call us by.",
-    },
-    {
-        .name = "headers",
-        .type = KK_OPTION_LIST,
-        .flags = KK_OPTION_SECRET,
-        .at = AT(headers),
-        .text =
-            "More headers, each \"Name: value\"; after a redirect to another host only Accept and its like are sent.",
-    },
-    {
-        .name = "opt_out",
-        .type = KK_OPTION_BOOL,
-        .flags = KK_OPTION_AFFECTS_OUTPUT,
-        .at = AT(opt_out),
-        .def = "true",
-        .text = "Honour an X-Robots-Tag with noai, noimageai, noindex or noimageindex: the item fails as opted-out.",
-    },
-    {
-        .name = "proxy",
-        .type = KK_OPTION_STRING,
-        .flags = KK_OPTION_SECRET,
-        .at = AT(proxy),
-        .text = "A proxy's URL (http, https, socks5h, with its port), which then resolves and filters names; variables "
-                "such as http_proxy are ignored.",
-    },
-    {
-        .name = "nameservers",
-        .type = KK_OPTION_LIST,
-        .at = AT(nameservers),
-        .text = "Name servers to ask, as address or address:port, instead of those of /etc/resolv.conf.",
-    },
-    {
-        .name = "ca_file",
+        .name = "allow_files",
         .type = KK_OPTION_STRING,
         .flags = KK_OPTION_PATH,
-        .at = AT(ca_file),
-        .text = "A PEM file of the certificate authorities to trust instead of the system's.",
+        .at = AT(allow_files),
+        .text = "A directory beneath which file: URLs may name files; without it they are refused.",
     },
     {0},
 };
 
-/* The limit holds for the whole run; for now each worker watches over its share. */
-static unsigned share_of(int64_t per_host, unsigned workers)
-{
-	unsigned share = (unsigned)per_host / (workers ? workers : 1);
-
-	return share ? share : 1;
-}
-
-static struct http_settings settings_of(const struct options *options, unsigned workers)
+static struct http_settings settings_of(const struct options *options)
 {
 	return (struct http_settings){
-	    .in_flight = (unsigned)options->in_flight,
-	    .per_host = share_of(options->per_host, workers),
-	    .retries = (unsigned)options->retries,
+	    .options = &options->http,
 	    .redirects = (unsigned)options->redirects,
-	    .timeout_ms = options->timeout_ms,
-	    .connect_timeout_ms = options->connect_timeout_ms,
 	    .low_speed_bytes = options->low_speed_bytes,
 	    .low_speed_time_ms = options->low_speed_time_ms,
-	    .retry_delay_ms = options->retry_delay_ms,
-	    .user_agent = options->user_agent,
-	    .proxy = options->proxy,
-	    .ca_file = options->ca_file,
-	    .headers = &options->headers,
-	    .nameservers = &options->nameservers,
 	    .allow_networks = &options->allow_networks,
+	    .unpack = options->unpack,
 	};
 }
 
 static int plan(const void *given, struct kk_demand *demand, char *why, size_t why_size)
 {
 	const struct options *options = given;
-	struct http_settings settings = settings_of(options, 1);
+	struct http_settings settings = settings_of(options);
+	const char *wrong = rules_types_wrong(&options->types);
 
+	http_demand(&settings, sizeof(struct transfer), demand);
 	demand->largest = options->max_bytes;
-	demand->in_flight = settings.in_flight;
-	demand->heap = http_heap(settings.in_flight);
-	demand->needs = KK_NEED_NETWORK;
+	if (*options->allow_files)
+		demand->needs |= KK_NEED_READ;
+	if (wrong) {
+		snprintf(why, why_size, "types: \"%s\" is not a media type such as image/jpeg or image/*", wrong);
+		return -1;
+	}
 	return http_check(&settings, why, why_size);
+}
+
+static struct rules rules_of(const struct options *options)
+{
+	struct rules rules = {
+	    .max_bytes = options->max_bytes,
+	    .max_pixels = (uint64_t)options->max_pixels,
+	    .max_side = (uint64_t)options->max_side,
+	    .images = options->images,
+	    .types = &options->types,
+	    .opt_out = options->opt_out == OPT_OUT_HONOUR,
+	    .unpack = options->unpack,
+	};
+
+	strncat(rules.robot, options->http.user_agent, sizeof(rules.robot) - 1);
+	rules.robot[strcspn(rules.robot, "/ ")] = 0;
+	return rules;
 }
 
 static int prepare(struct kk_context *context)
 {
 	const struct options *options = context->options;
-	struct http_settings settings = settings_of(options, context->workers);
+	struct http_settings settings = settings_of(options);
 	struct download *download = calloc(1, sizeof(*download));
 
 	if (!download) {
@@ -218,10 +195,12 @@ static int prepare(struct kk_context *context)
 		return -1;
 	}
 	context->state = download;
-	download->rules.max_bytes = options->max_bytes;
-	download->rules.opt_out = options->opt_out;
-	strncat(download->rules.robot, options->user_agent, sizeof(download->rules.robot) - 1);
-	download->rules.robot[strcspn(download->rules.robot, "/ ")] = 0;
+	download->rules = rules_of(options);
+	if (*options->allow_files) {
+		download->local = local_new(context, options->allow_files, &download->rules);
+		if (!download->local)
+			return -1;
+	}
 	download->http = http_new(context, &settings, &transfer_ops);
 	return download->http ? 0 : -1;
 }
@@ -233,15 +212,13 @@ static enum kk_verdict submit(struct kk_context *context, struct kk_item *item)
 
 	if (!item->key)
 		return kk_fail(item, KK_FAIL_BAD_URL, "the item has no key to take as a URL");
+	if (local_is_url(item->key))
+		return download->local ? local_submit(download->local, item)
+		                       : kk_fail(item, KK_FAIL_BAD_URL, "file: URLs need allow_files");
 	request = http_take(download->http, item);
 	if (!request)
 		return KK_LATER;
-	if (transfer_reserve(http_job(request), &download->rules, item) != 0) {
-		bool later = errno == EAGAIN;
-
-		http_give_back(request);
-		return later ? KK_LATER : kk_fail(item, KK_FAIL_MEMORY, "no room for any payload");
-	}
+	transfer_init(http_job(request), &download->rules);
 	return http_start(request, item->key);
 }
 
@@ -266,6 +243,7 @@ static void close_all(struct kk_context *context)
 	if (!download)
 		return;
 	http_free(download->http);
+	local_free(download->local);
 	free(download);
 	context->state = NULL;
 }

@@ -5,25 +5,21 @@
 #define STAGES_DOWNLOAD_TRANSFER_H
 
 #include "../http/http.h"
-
-/* What all transfers of a worker have in common. */
-struct transfer_rules {
-	uint64_t max_bytes;
-	bool opt_out;   /* honour X-Robots-Tag                          */
-	char robot[64]; /* the name that such a header may call us by   */
-};
+#include "rules.h"
 
 /* The payload of one item while it grows. The job of a request (http_job). */
 struct transfer {
-	const struct transfer_rules *rules;
-	char *at;
+	const struct rules *rules;
+	char *at;          /* NULL: nothing is reserved              */
 	size_t size, room; /* bytes received, bytes reserved at `at` */
 	size_t want;       /* room that was not there                */
 	bool opted_out;
+	bool packed; /* the body is compressed, which nobody asked for   */
+	bool known;  /* its beginning has been judged                    */
 };
 
-/* transfer_reserve - the first reservation of an item. 0, or -1: no room now. */
-int transfer_reserve(struct transfer *transfer, const struct transfer_rules *rules, struct kk_item *item);
+/* transfer_init - before http_start. */
+void transfer_init(struct transfer *transfer, const struct rules *rules);
 
 extern const struct http_ops transfer_ops;
 

@@ -94,17 +94,18 @@ static size_t on_body(char *data, size_t size, size_t count, void *user)
 
 static int set_address(struct request *request)
 {
+	const struct http_options *options = request->http->settings.options;
 	CURL *easy = request->easy;
 	int bad = 0;
 
 	bad |= curl_easy_setopt(easy, CURLOPT_CURLU, request->url);
 	bad |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	bad |= curl_easy_setopt(easy, CURLOPT_RESOLVE, request->resolved);
-	/* Longer than the entries of CURLOPT_RESOLVE are needed, so that curl never looks a name up itself. */
-	bad |=
-	    curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, (long)(request->http->settings.timeout_ms / 1000 + 60));
+	/* An entry of CURLOPT_RESOLVE is needed until there is a connection. Later it would only take memory: there may
+	 * be thousands of hosts a second. */
+	bad |= curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, (long)(options->connect_timeout_ms / 1000 + 2));
 	/* "": no proxy, whatever the environment says. */
-	bad |= curl_easy_setopt(easy, CURLOPT_PROXY, request->http->settings.proxy);
+	bad |= curl_easy_setopt(easy, CURLOPT_PROXY, options->proxy);
 	bad |= curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
 	bad |= curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	bad |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
@@ -112,23 +113,38 @@ static int set_address(struct request *request)
 	return bad;
 }
 
+/* Credentials are for the hosts that items name, or for those that the config names; never for where redirects lead. */
+static bool may_have_credentials(const struct request *request)
+{
+	const struct kk_strings *hosts = &request->http->settings.options->auth_hosts;
+
+	for (size_t i = 0; i < hosts->count; i++)
+		if (!request->elsewhere && strcasecmp(hosts->at[i], request->host) == 0)
+			return true;
+	return !request->elsewhere && hosts->count == 0;
+}
+
 static int set_behaviour(struct request *request)
 {
-	const struct http_settings *settings = &request->http->settings;
+	const struct http_options *options = request->http->settings.options;
 	CURL *easy = request->easy;
 	int bad = 0;
 
 	bad |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	bad |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	bad |= curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
-	bad |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)settings->connect_timeout_ms);
+	bad |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms);
 	/* One answer a connection: a paused answer must not hold up others, and what a multiplexed connection goes on
 	 * receiving for it would count as nobody's memory. */
 	bad |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	bad |= curl_easy_setopt(easy, CURLOPT_USERAGENT, settings->user_agent);
+	bad |= curl_easy_setopt(easy, CURLOPT_USERAGENT, options->user_agent);
 	bad |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
 	bad |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
 	bad |= (int)trust_apply(request->http->trust, easy);
+	if (request->http->identity && may_have_credentials(request))
+		bad |= (int)identity_apply(request->http->identity, easy);
+	/* NULL: not asked for, and what comes unasked stays packed. */
+	bad |= curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, request->http->settings.unpack ? "" : NULL);
 	return bad;
 }
 
@@ -149,8 +165,10 @@ static int set_callbacks(struct request *request)
 int easy_begin(struct request *request)
 {
 	struct http *http = request->http;
-	struct curl_slist *headers = request->elsewhere ? http->public_headers : http->headers;
+	struct curl_slist *headers = may_have_credentials(request) ? http->headers : http->public_headers;
 
+	/* As many handles as turns: whoever has its turn finds one. */
+	request->easy = http->easy[--http->easy_free];
 	request->begun = request->enough = false;
 	request->head_bytes = request->rest_bytes = 0;
 	request->denied = NULL;
@@ -160,7 +178,7 @@ int easy_begin(struct request *request)
 		return -1;
 	http->ops->prepare(request, request->easy);
 	if (request->extra) {
-		request->extra->next = headers;
+		request->extra_end->next = headers;
 		headers = request->extra;
 	}
 	return curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, headers) == CURLE_OK ? 0 : -1;
@@ -168,17 +186,24 @@ int easy_begin(struct request *request)
 
 void easy_end(struct request *request)
 {
-	if (request->extra)
-		request->extra->next = NULL;
+	struct http *http = request->http;
+
+	if (request->extra_end)
+		request->extra_end->next = NULL;
 	curl_slist_free_all(request->extra);
 	curl_slist_free_all(request->resolved);
-	request->extra = request->resolved = NULL;
+	request->extra = request->extra_end = request->resolved = NULL;
+	if (request->easy)
+		http->easy[http->easy_free++] = request->easy;
+	request->easy = NULL;
 }
 
 curl_off_t easy_moved(struct request *request)
 {
 	curl_off_t down = 0, up = 0;
 
+	if (!request->easy)
+		return 0;
 	curl_easy_getinfo(request->easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
 	curl_easy_getinfo(request->easy, CURLINFO_SIZE_UPLOAD_T, &up);
 	return down + up;

@@ -34,25 +34,34 @@ void hosts_free(struct hosts_file *hosts)
 	hosts->text = NULL;
 }
 
-bool hosts_parse_address(const char *text, struct sockaddr_storage *to)
+bool resolve_parse_address(const char *text, struct resolve_address *to)
+{
+	*to = (struct resolve_address){0};
+	if (inet_pton(AF_INET, text, to->bytes) == 1)
+		to->family = AF_INET;
+	else if (inet_pton(AF_INET6, text, to->bytes) == 1)
+		to->family = AF_INET6;
+	return to->family != 0;
+}
+
+const struct sockaddr *resolve_sockaddr(const struct resolve_address *address, struct sockaddr_storage *to)
 {
 	struct sockaddr_in v4 = {.sin_family = AF_INET};
 	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
 
-	if (inet_pton(AF_INET, text, &v4.sin_addr) == 1) {
+	if (address->family == AF_INET) {
+		memcpy(&v4.sin_addr, address->bytes, 4);
 		memcpy(to, &v4, sizeof(v4));
-		return true;
-	}
-	if (inet_pton(AF_INET6, text, &v6.sin6_addr) == 1) {
+	} else {
+		memcpy(&v6.sin6_addr, address->bytes, 16);
 		memcpy(to, &v6, sizeof(v6));
-		return true;
 	}
-	return false;
+	return (const struct sockaddr *)to;
 }
 
 static void add(struct resolve_answer *answer, const char *address)
 {
-	if (answer->count < RESOLVE_ADDRESSES && hosts_parse_address(address, &answer->address[answer->count]))
+	if (answer->count < RESOLVE_ADDRESSES && resolve_parse_address(address, &answer->address[answer->count]))
 		answer->count++;
 }
 

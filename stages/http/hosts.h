@@ -19,7 +19,4 @@ void hosts_free(struct hosts_file *hosts);
  * there (RFC 6761). True if there is any. */
 bool hosts_find(const struct hosts_file *hosts, const char *host, struct resolve_answer *answer);
 
-/* hosts_parse_address - is `text` an address in its usual form? Stores it with port 0 then. */
-bool hosts_parse_address(const char *text, struct sockaddr_storage *to);
-
 #endif

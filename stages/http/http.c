@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base64.h"
 #include "internal.h"
 
 #include <ares.h>
@@ -17,6 +18,9 @@ enum watcher { WATCH_CURL = 0, WATCH_RESOLVER = 1 };
 
 /* Events taken at a time. */
 #define EVENTS 64
+
+/* Hosts that are remembered for all workers of a stage. */
+#define REMEMBERED 2048
 
 /* Headers that may follow a redirect to another host; any other may be a credential. */
 static const char *const public_names[] = {"accept:", "accept-language:", "accept-charset:", "dnt:", "sec-gpc:"};
@@ -193,12 +197,28 @@ static void resume_paused(struct http *http)
 	}
 }
 
+/* Nobody new takes what these wait for: no turns are granted until all of them have got it. */
+static void feed_starved(struct http *http)
+{
+	struct request *first;
+
+	while ((first = http->starved.first)) {
+		request_feed(first);
+		if (http->starved.first == first)
+			break;
+	}
+}
+
 static void advance_ready(struct http *http)
 {
 	struct request *request;
 
-	while ((request = list_pop(&http->ready)))
-		request_advance(request);
+	do {
+		while ((request = list_pop(&http->ready)))
+			request_advance(request);
+		if (!http->starved.first)
+			slots_tick(http->slots, timers_now_ms());
+	} while (http->ready.first);
 }
 
 int http_poll(struct http *http)
@@ -209,6 +229,7 @@ int http_poll(struct http *http)
 	resume_paused(http);
 	handle_curl_time(http);
 	handle_timers(http);
+	feed_starved(http);
 	advance_ready(http);
 	/* What has just been given to libcurl begins at once. */
 	handle_curl_time(http);
@@ -238,6 +259,8 @@ int http_wait(struct http *http, int *timeout_ms)
 		lower(timeout_ms, now + (uint64_t)name_ms, now);
 	lower(timeout_ms, http->curl_due_ms, now);
 	lower(timeout_ms, timers_next(&http->timers), now);
+	if (!http->starved.first)
+		lower(timeout_ms, slots_next_ms(http->slots), now);
 	return http->epoll;
 }
 
@@ -261,22 +284,41 @@ static bool has_controls(const char *text)
 	return false;
 }
 
-static int check_texts(const struct http_settings *settings, char *why, size_t why_size)
+static int check_headers(const struct kk_strings *headers, bool authorised, char *why, size_t why_size)
 {
-	const struct kk_strings *headers = settings->headers;
-
-	if (has_controls(settings->user_agent)) {
-		snprintf(why, why_size, "user_agent holds a control character");
-		return -1;
-	}
 	for (size_t i = 0; i < headers->count; i++) {
+		/* Not its text: it may be a credential. */
 		if (!is_header(headers->at[i]) || has_controls(headers->at[i])) {
-			/* Not its text: it may be a credential. */
 			snprintf(why, why_size, "header %zu is not \"Name: value\" on one line", i + 1);
+			return -1;
+		}
+		if (authorised && strncasecmp(headers->at[i], "authorization:", 14) == 0) {
+			snprintf(why, why_size, "header %zu is Authorization, which bearer and basic are for", i + 1);
 			return -1;
 		}
 	}
 	return 0;
+}
+
+static int check_texts(const struct http_options *options, char *why, size_t why_size)
+{
+	const char *wrong = NULL;
+
+	if (has_controls(options->user_agent))
+		wrong = "user_agent holds a control character";
+	else if (has_controls(options->bearer) || has_controls(options->basic))
+		wrong = "bearer or basic holds a control character";
+	else if (*options->bearer && *options->basic)
+		wrong = "bearer and basic are two ways to say the same: choose one";
+	else if (*options->basic && !strchr(options->basic, ':'))
+		wrong = "basic is not \"user:password\"";
+	else if (*options->key && !*options->cert)
+		wrong = "key is of no use without cert";
+	if (wrong) {
+		snprintf(why, why_size, "%s", wrong);
+		return -1;
+	}
+	return check_headers(&options->headers, *options->bearer || *options->basic, why, why_size);
 }
 
 static int check_nameservers(const struct kk_strings *nameservers, char *why, size_t why_size)
@@ -297,29 +339,50 @@ static int check_nameservers(const struct kk_strings *nameservers, char *why, si
 	return 0;
 }
 
+static int parse_allowed(const struct http_settings *settings, struct address_list *list, char *why, size_t why_size)
+{
+	static const struct kk_strings none;
+
+	return address_list_parse(list, settings->allow_networks ? settings->allow_networks : &none, why, why_size);
+}
+
 int http_check(const struct http_settings *settings, char *why, size_t why_size)
 {
+	const struct http_options *options = settings->options;
 	struct address_list allowed;
 	struct proxy proxy;
 
-	if (check_texts(settings, why, why_size) != 0 || check_nameservers(settings->nameservers, why, why_size) != 0)
+	if (check_texts(options, why, why_size) != 0 || check_nameservers(&options->nameservers, why, why_size) != 0)
 		return -1;
-	if (proxy_parse(&proxy, settings->proxy) != 0) {
+	if (proxy_parse(&proxy, options->proxy) != 0) {
 		snprintf(why, why_size, "proxy is not an http, https or socks5h URL with a port");
 		return -1;
 	}
 	proxy_free(&proxy);
-	if (address_list_parse(&allowed, settings->allow_networks, why, why_size) != 0)
+	if (parse_allowed(settings, &allowed, why, why_size) != 0)
 		return -1;
 	address_list_free(&allowed);
 	return 0;
 }
 
-uint64_t http_heap(unsigned in_flight)
+size_t http_requests(const struct http_options *options)
 {
-	/* A request with its buffers and TLS connection (measured: 140 KiB); the resolver's cache and what is shared.
-	 */
-	return (uint64_t)in_flight * (160U << 10) + (4U << 20);
+	return (size_t)(options->in_flight + options->waiting);
+}
+
+void http_demand(const struct http_settings *settings, size_t job_size, struct kk_demand *demand)
+{
+	const struct http_options *options = settings->options;
+	uint64_t waiting = sizeof(struct request) + job_size + 1024;
+
+	demand->in_flight = (uint32_t)http_requests(options);
+	/* A running request with its buffers and TLS connection (measured: 140 KiB); what all of them share. */
+	demand->heap = (uint64_t)options->in_flight * (160U << 10) + demand->in_flight * waiting + (6U << 20);
+	demand->needs |= KK_NEED_NETWORK;
+	demand->permits = (uint32_t)options->per_host;
+	demand->key_rate = options->per_host_rate;
+	demand->rate = options->rate;
+	demand->cached = REMEMBERED;
 }
 
 static int append(struct curl_slist **list, const char *line)
@@ -340,9 +403,30 @@ static bool is_public(const char *line)
 	return false;
 }
 
+static int append_credentials(struct curl_slist **list, const struct http_options *options)
+{
+	size_t size = strlen(options->bearer) + BASE64_SIZE(strlen(options->basic)) + 32;
+	char *line;
+	int bad;
+
+	if (!*options->bearer && !*options->basic)
+		return 0;
+	line = malloc(size);
+	if (!line)
+		return -1;
+	if (*options->bearer)
+		snprintf(line, size, "Authorization: Bearer %s", options->bearer);
+	else
+		base64_encode(options->basic, strlen(options->basic), stpcpy(line, "Authorization: Basic "));
+	bad = append(list, line);
+	explicit_bzero(line, size);
+	free(line);
+	return bad;
+}
+
 static int make_headers(struct http *http)
 {
-	const struct kk_strings *headers = http->settings.headers;
+	const struct kk_strings *headers = &http->settings.options->headers;
 	int bad = 0;
 
 	/* Waiting for "100 Continue" costs a round trip, or a second where it does not come. */
@@ -353,7 +437,7 @@ static int make_headers(struct http *http)
 		if (is_public(headers->at[i]))
 			bad |= append(&http->public_headers, headers->at[i]);
 	}
-	return bad;
+	return bad ? bad : append_credentials(&http->headers, http->settings.options);
 }
 
 static int make_multi(struct http *http)
@@ -368,59 +452,82 @@ static int make_multi(struct http *http)
 	bad |= curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_curl_timer);
 	bad |= curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
 	/* Kept-alive connections beside those in use: one each. */
-	bad |= curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)http->settings.in_flight);
+	bad |= curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)http->settings.options->in_flight);
 	return bad ? -1 : 0;
 }
 
 static int make_requests(struct http *http)
 {
-	http->all = calloc(http->settings.in_flight, sizeof(struct request *));
-	if (!http->all)
+	size_t count = http_requests(http->settings.options), running = (size_t)http->settings.options->in_flight;
+
+	http->all = calloc(count, sizeof(struct request *));
+	http->easy = calloc(running, sizeof(CURL *));
+	if (!http->all || !http->easy)
 		return -1;
-	for (unsigned i = 0; i < http->settings.in_flight; i++) {
+	for (size_t i = 0; i < count; i++) {
 		http->all[i] = request_new(http);
 		if (!http->all[i])
 			return -1;
 		list_push(&http->free, http->all[i]);
 	}
-	return timers_init(&http->timers, http->settings.in_flight);
+	for (; http->easy_free < running; http->easy_free++) {
+		http->easy[http->easy_free] = curl_easy_init();
+		if (!http->easy[http->easy_free])
+			return -1;
+	}
+	return timers_init(&http->timers, count);
 }
 
 /* Authorities are needed for https only: without the system's file, http still works. */
 static int load_trust(struct http *http, char *why, size_t why_size)
 {
-	const char *file = http->settings.ca_file;
+	const struct http_options *options = http->settings.options;
 
-	http->trust = trust_new(file);
-	if (http->trust)
-		return 0;
-	if (*file) {
-		snprintf(why, why_size, "ca_file: no certificates in %s", file);
+	http->trust = trust_new(options->ca_file);
+	if (!http->trust && *options->ca_file) {
+		snprintf(why, why_size, "ca_file: no certificates in %s", options->ca_file);
 		return -1;
 	}
-	kk_log(http->context, KK_LOG_WARNING, "no certificate authorities on this system: https will fail");
-	return 0;
+	if (!http->trust)
+		kk_log(http->context, KK_LOG_WARNING, "no certificate authorities on this system: https will fail");
+	if (!*options->cert)
+		return 0;
+	http->identity = identity_new(options->cert, options->key, options->key_password, why, why_size);
+	return http->identity ? 0 : -1;
+}
+
+static int make_resolver(struct http *http, char *why, size_t why_size)
+{
+	struct resolve_settings settings = {
+	    .nameservers = &http->settings.options->nameservers,
+	    /* Names that strangers give are whole names; those of one's own network may be short. */
+	    .search = http->settings.any_address || http->allowed.count > 0,
+	    .watch = watch_resolver,
+	    .user = http,
+	};
+
+	http->resolver = resolver_new(http->context, &settings, why, why_size);
+	return http->resolver ? 0 : -1;
 }
 
 static int set_up(struct http *http, char *why, size_t why_size)
 {
-	const struct http_settings *settings = &http->settings;
+	const struct http_options *options = http->settings.options;
 
 	/* Host names beyond ASCII are given in UTF-8, whatever the user's locale; libidn2 asks the locale. */
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
 	snprintf(why, why_size, "out of memory");
-	http->slots = slots_new(settings->per_host);
+	http->slots = slots_new(http->context, (unsigned)options->in_flight, http_requests(options));
 	http->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (http->epoll < 0)
 		snprintf(why, why_size, "epoll: %s", strerror(errno));
 	if (!http->slots || http->epoll < 0 || make_multi(http) != 0 || make_headers(http) != 0 ||
 	    make_requests(http) != 0 || load_trust(http, why, why_size) != 0)
 		return -1;
-	if (proxy_parse(&http->proxy, settings->proxy) != 0 ||
-	    address_list_parse(&http->allowed, settings->allow_networks, why, why_size) != 0)
+	if (proxy_parse(&http->proxy, options->proxy) != 0 ||
+	    parse_allowed(&http->settings, &http->allowed, why, why_size) != 0)
 		return -1;
-	http->resolver = resolver_new(settings->nameservers, watch_resolver, http, why, why_size);
-	return http->resolver ? 0 : -1;
+	return make_resolver(http, why, why_size);
 }
 
 struct http *http_new(struct kk_context *context, const struct http_settings *settings, const struct http_ops *ops)
@@ -445,6 +552,7 @@ struct http *http_new(struct kk_context *context, const struct http_settings *se
 	list_init(&http->free);
 	list_init(&http->ready);
 	list_init(&http->paused);
+	list_init(&http->starved);
 	if (set_up(http, why, sizeof(why)) != 0) {
 		kk_log(context, KK_LOG_ERROR, "%s", why);
 		http_free(http);
@@ -455,12 +563,17 @@ struct http *http_new(struct kk_context *context, const struct http_settings *se
 
 static void free_requests(struct http *http)
 {
-	for (unsigned i = 0; http->all && i < http->settings.in_flight && http->all[i]; i++)
+	size_t count = http->all ? http_requests(http->settings.options) : 0;
+
+	for (size_t i = 0; i < count && http->all[i]; i++)
 		if (http->all[i]->state != REQUEST_FREE)
 			request_drop(http->all[i]);
-	for (unsigned i = 0; http->all && i < http->settings.in_flight; i++)
+	for (size_t i = 0; i < count; i++)
 		request_free(http->all[i]);
+	for (size_t i = 0; i < http->easy_free; i++)
+		curl_easy_cleanup(http->easy[i]);
 	free(http->all);
+	free(http->easy);
 }
 
 void http_free(struct http *http)
@@ -473,6 +586,7 @@ void http_free(struct http *http)
 	timers_fini(&http->timers);
 	slots_free(http->slots);
 	trust_free(http->trust);
+	identity_free(http->identity);
 	curl_slist_free_all(http->headers);
 	curl_slist_free_all(http->public_headers);
 	proxy_free(&http->proxy);

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stages/http/http.h - reads items with URLs, produces verdicts: an HTTP client with many requests in flight.
  *
- * It belongs to the stages that speak HTTP and is compiled into each of them. A request runs through slots (so many per
- * host), the resolver, the address filter, libcurl, redirects and retries by itself; what is sent and what happens to
- * the answer is the stage's, through `struct http_ops`. Everything happens in http_poll, on one thread.
+ * It belongs to the stages that speak HTTP and is compiled into each of them. A request runs through the resolver, the
+ * address filter, its host's queue, libcurl, redirects and retries by itself; what is sent and what happens to the
+ * answer is the stage's, through `struct http_ops`. Everything happens in http_poll, on one thread.
  *
- *   http_take -> queued for a slot -> resolving -> running -> answered -> PASS, SKIP, FAIL
- *                    ^                               |
- *                    +---- redirect, again, back-off (no slot held meanwhile)
+ *   http_take -> resolving -> queued at its host -> running -> answered -> PASS, SKIP, FAIL
+ *                   ^                                  |
+ *                   +--- redirect, again, back-off ----+
+ *
+ * Only who runs has a connection, a turn at its host (kk_admit) and room for a payload; who waits, for whatever it is,
+ * has none of these.
  */
 #ifndef STAGES_HTTP_HTTP_H
 #define STAGES_HTTP_HTTP_H
 
 #include "address.h"
+#include "options.h"
 
 #include <curl/curl.h>
 #include <kakehi/stage.h>
@@ -20,19 +24,14 @@
 struct http;
 struct request;
 
-/* What a client is made with. Texts and lists must outlive the client (they are the stage's options). */
+/* What a client is made with. All that it points to must outlive the client (the stage's options do). */
 struct http_settings {
-	unsigned in_flight, per_host; /* requests at once; of them at one host            */
-	unsigned retries, redirects;
-	uint64_t timeout_ms; /* of one try, without waiting for a slot or room   */
-	uint64_t connect_timeout_ms;
-	uint64_t low_speed_bytes, low_speed_time_ms; /* fewer bytes a second, that long: given up */
-	uint64_t retry_delay_ms;                     /* before the first retry; doubles           */
-	const char *user_agent, *proxy, *ca_file;    /* the last two: "" for none, the default    */
-	const struct kk_strings *headers;            /* "Name: value"                             */
-	const struct kk_strings *nameservers;
-	const struct kk_strings *allow_networks;
-	bool any_address; /* the config names the host: no address is denied */
+	const struct http_options *options;
+	unsigned redirects;                          /* followed at most; 0: none                         */
+	uint64_t low_speed_bytes, low_speed_time_ms; /* fewer bytes a second, that long: given up         */
+	const struct kk_strings *allow_networks;     /* NULL: none                                        */
+	bool any_address;                            /* the config names the host: no address is denied   */
+	bool unpack;                                 /* ask for compressed bodies and unpack them         */
 };
 
 /* What a stage makes of a chunk of the answer's body. */
@@ -53,6 +52,11 @@ enum http_answer {
 
 struct http_ops {
 	size_t job_size; /* bytes of the stage's own per request: http_job(), zeroed by http_take */
+	/* The request's turn has come: is there room for the beginning of an answer? HTTP_TAKEN, HTTP_NO_ROOM (its turn
+	 * is given back, and it is asked again when there may be room) or HTTP_REFUSED. Optional. */
+	enum http_body (*room)(struct request *request);
+	/* The request waits before its next try: what `room` has taken is to be given back. Optional. */
+	void (*give_back)(struct request *request);
 	/* A request is about to be put on the wire, also on a redirect or a retry: sets method and body on `easy`,
 	 * which already has everything else, and forgets what came before. */
 	void (*prepare)(struct request *request, CURL *easy);
@@ -67,12 +71,12 @@ struct http_ops {
 	enum http_answer (*answered)(struct request *request, long status);
 };
 
-/* http_check - are proxy, user agent, headers, networks and name servers well formed? 0, or -1 with one sentence in
+/* http_check - are proxy, headers, credentials, networks and name servers well formed? 0, or -1 with one sentence in
  * `why`. Any process. */
 int http_check(const struct http_settings *settings, char *why, size_t why_size);
 
-/* http_heap - bytes of private memory that this many requests in flight need. */
-uint64_t http_heap(unsigned in_flight);
+/* http_demand - declares in `plan` what a client with these settings needs; each request has `job_size` bytes more. */
+void http_demand(const struct http_settings *settings, size_t job_size, struct kk_demand *demand);
 
 /* http_new - reads all files that will be needed; call it in `prepare`. `settings` is copied, `ops` must stay. NULL
  * after kk_log. Freed with http_free, also with requests in flight: they are dropped without a verdict. */
@@ -92,15 +96,18 @@ int http_wait(struct http *http, int *timeout_ms);
 
 void *http_job(struct request *request);
 struct kk_item *http_item(struct request *request);
-/* http_add_header - in `prepare`: one header of this request alone ("Name: value"). 0 or -1 (memory, a second one). */
+/* http_add_header - in `prepare`: a header of this request alone ("Name: value"). 0 or -1 (memory). */
 int http_add_header(struct request *request, const char *line);
-/* http_easy - for curl_easy_getinfo, in `answered`. */
+/* http_easy - for curl_easy_getinfo, while the request runs. */
 CURL *http_easy(struct request *request);
-/* http_final_url - where redirects led to, without userinfo and signatures, written to `to`; NULL if there were none.
- */
+/* http_tries - tries begun, this one included. */
+unsigned http_tries(const struct request *request);
+/* http_moved - bytes that came or went over the wire in this hop. */
+uint64_t http_moved(struct request *request);
+/* http_final_url - where redirects have led to, without userinfo and signatures, written to `to`; NULL: no memory. */
 const char *http_final_url(struct request *request, char *to, size_t size);
 
-/* http_refuse - the request has failed for good, whatever comes; only the first call counts. */
+/* http_refuse - the request has failed for good, whatever comes, and is not tried again; only the first call counts. */
 void http_refuse(struct request *request, enum kk_fail_class why, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

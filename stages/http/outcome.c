@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "outcome.h"
+#include "retry_after.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,27 +12,28 @@ static const struct {
 	CURLcode code;
 	enum kk_fail_class class;
 	const char *text;
+	bool final; /* although its class is one that may pass */
 } codes[] = {
-    {CURLE_COULDNT_CONNECT, KK_FAIL_CONNECT, "no connection"},
-    {CURLE_OPERATION_TIMEDOUT, KK_FAIL_CONNECT, "no connection in time"},
-    {CURLE_COULDNT_RESOLVE_HOST, KK_FAIL_DNS_TEMPORARY, "no address"},
-    {CURLE_COULDNT_RESOLVE_PROXY, KK_FAIL_DNS_TEMPORARY, "no address of the proxy"},
-    {CURLE_PROXY, KK_FAIL_CONNECT, "the proxy does not let us through"},
-    {CURLE_URL_MALFORMAT, KK_FAIL_BAD_URL, "not a URL"},
-    {CURLE_SSL_CONNECT_ERROR, KK_FAIL_TLS, "no secure connection"},
-    {CURLE_PEER_FAILED_VERIFICATION, KK_FAIL_TLS, "the certificate is not valid"},
-    {CURLE_SSL_CERTPROBLEM, KK_FAIL_TLS, "the certificate cannot be used"},
-    {CURLE_SSL_CIPHER, KK_FAIL_TLS, "no common cipher"},
-    {CURLE_SSL_ISSUER_ERROR, KK_FAIL_TLS, "the certificate's issuer is not trusted"},
-    {CURLE_SSL_INVALIDCERTSTATUS, KK_FAIL_TLS, "the certificate's status is not valid"},
-    {CURLE_PARTIAL_FILE, KK_FAIL_ABORTED, "the answer is shorter than announced"},
-    {CURLE_GOT_NOTHING, KK_FAIL_ABORTED, "the server closed the connection without an answer"},
-    {CURLE_SEND_ERROR, KK_FAIL_ABORTED, "the connection broke while sending"},
-    {CURLE_RECV_ERROR, KK_FAIL_ABORTED, "the connection broke while receiving"},
-    {CURLE_WEIRD_SERVER_REPLY, KK_FAIL_ABORTED, "the answer is not HTTP"},
-    {CURLE_UNSUPPORTED_PROTOCOL, KK_FAIL_ABORTED, "the answer is not HTTP/1"},
-    {CURLE_HTTP2, KK_FAIL_ABORTED, "the connection broke"},
-    {CURLE_OUT_OF_MEMORY, KK_FAIL_MEMORY, "out of memory"},
+    {CURLE_COULDNT_CONNECT, KK_FAIL_CONNECT, "no connection", false},
+    {CURLE_OPERATION_TIMEDOUT, KK_FAIL_CONNECT, "no connection in time", false},
+    {CURLE_COULDNT_RESOLVE_HOST, KK_FAIL_DNS_TEMPORARY, "no address", false},
+    {CURLE_COULDNT_RESOLVE_PROXY, KK_FAIL_DNS_TEMPORARY, "no address of the proxy", false},
+    {CURLE_PROXY, KK_FAIL_CONNECT, "the proxy does not let us through", false},
+    {CURLE_URL_MALFORMAT, KK_FAIL_BAD_URL, "not a URL", false},
+    {CURLE_SSL_CONNECT_ERROR, KK_FAIL_TLS, "no secure connection", false},
+    {CURLE_PEER_FAILED_VERIFICATION, KK_FAIL_TLS, "the certificate is not valid", true},
+    {CURLE_SSL_CERTPROBLEM, KK_FAIL_TLS, "the certificate cannot be used", true},
+    {CURLE_SSL_CIPHER, KK_FAIL_TLS, "no common cipher", true},
+    {CURLE_SSL_ISSUER_ERROR, KK_FAIL_TLS, "the certificate's issuer is not trusted", true},
+    {CURLE_SSL_INVALIDCERTSTATUS, KK_FAIL_TLS, "the certificate's status is not valid", true},
+    {CURLE_PARTIAL_FILE, KK_FAIL_ABORTED, "the answer is shorter than announced", false},
+    {CURLE_GOT_NOTHING, KK_FAIL_ABORTED, "the server closed the connection without an answer", false},
+    {CURLE_SEND_ERROR, KK_FAIL_ABORTED, "the connection broke while sending", false},
+    {CURLE_RECV_ERROR, KK_FAIL_ABORTED, "the connection broke while receiving", false},
+    {CURLE_WEIRD_SERVER_REPLY, KK_FAIL_ABORTED, "the answer is not HTTP", false},
+    {CURLE_UNSUPPORTED_PROTOCOL, KK_FAIL_ABORTED, "the answer is not HTTP/1", false},
+    {CURLE_HTTP2, KK_FAIL_ABORTED, "the connection broke", false},
+    {CURLE_OUT_OF_MEMORY, KK_FAIL_MEMORY, "out of memory", false},
 };
 
 /* The first reason counts. */
@@ -79,13 +81,14 @@ static enum kk_fail_class class_of_status(long status)
 
 void outcome_of_status(struct outcome *outcome, long status, CURL *easy)
 {
-	curl_off_t seconds = 0;
+	struct curl_header *after = NULL;
 
 	if (outcome->set)
 		return;
 	outcome_set(outcome, class_of_status(status), "the server answers with status %ld", status);
-	if (curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK && seconds > 0)
-		outcome->retry_after_ms = seconds > 86400 ? 86400000 : (uint64_t)seconds * 1000;
+	if ((status == 429 || status == 503) &&
+	    curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &after) == CURLHE_OK)
+		outcome->retry_after_ms = retry_after_ms(after->value, time(NULL));
 }
 
 void outcome_of_code(struct outcome *outcome, CURLcode code, const char *words)
@@ -94,20 +97,24 @@ void outcome_of_code(struct outcome *outcome, CURLcode code, const char *words)
 
 	while (i < count && codes[i].code != code)
 		i++;
-	if (i < count)
+	if (outcome->set)
+		return;
+	if (i < count) {
 		outcome_set(outcome, codes[i].class, "%s%s%s", codes[i].text, *words ? ": " : "", words);
-	else
+		outcome->final = codes[i].final;
+	} else {
 		outcome_set(outcome, KK_FAIL_OTHER, "%s", *words ? words : curl_easy_strerror(code));
+	}
 }
 
 bool outcome_retryable(const struct outcome *outcome)
 {
 	static const bool table[KK_FAIL_CLASS_COUNT] = {
 	    [KK_FAIL_TIMEOUT] = true,  [KK_FAIL_DNS_TEMPORARY] = true, [KK_FAIL_CONNECT] = true, [KK_FAIL_SLOW] = true,
-	    [KK_FAIL_HTTP_429] = true, [KK_FAIL_HTTP_5XX] = true,      [KK_FAIL_ABORTED] = true,
+	    [KK_FAIL_HTTP_429] = true, [KK_FAIL_HTTP_5XX] = true,      [KK_FAIL_ABORTED] = true, [KK_FAIL_TLS] = true,
 	};
 
-	return table[outcome->class] && outcome->retry_after_ms <= RETRY_AFTER_MOST_MS;
+	return table[outcome->class] && !outcome->final;
 }
 
 uint64_t outcome_delay_ms(const struct outcome *outcome, uint64_t base_ms, unsigned tries, uint64_t random)

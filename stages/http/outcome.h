@@ -10,13 +10,11 @@
 /* How a try has failed. */
 struct outcome {
 	bool set;
+	bool final; /* another try would go the same way */
 	enum kk_fail_class class;
 	uint64_t retry_after_ms; /* what the server asks for; 0: nothing */
 	char text[320];
 };
-
-/* The longest that a server may make us wait; who asks for more is not asked again in this run. */
-#define RETRY_AFTER_MOST_MS 60000
 
 /* outcome_set - stores class and text, unless a reason is there already. */
 void outcome_set(struct outcome *outcome, enum kk_fail_class class, const char *format, ...)

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hosts.h"
 #include "internal.h"
 #include "redact.h"
+#include "remembered.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Addresses that are older are asked for again. */
+#define NAMED_MOST_MS 60000
 
 struct request *request_new(struct http *http)
 {
@@ -16,11 +19,6 @@ struct request *request_new(struct http *http)
 	request->http = http;
 	request->slot.granted = request_granted;
 	request->name.ready = request_resolved;
-	request->easy = curl_easy_init();
-	if (!request->easy) {
-		free(request);
-		return NULL;
-	}
 	return request;
 }
 
@@ -73,12 +71,14 @@ static void stop(struct request *request)
 {
 	if (request->state == REQUEST_PAUSED)
 		list_remove(&request->http->paused, request);
+	if (request->state == REQUEST_STARVED)
+		list_remove(&request->http->starved, request);
 	if (request->state == REQUEST_RUNNING || request->state == REQUEST_PAUSED)
 		curl_multi_remove_handle(request->http->multi, request->easy);
 	resolver_cancel(&request->name);
 	timers_cancel(&request->http->timers, &request->timer);
-	slots_leave(request->http->slots, &request->slot);
 	easy_end(request);
+	slots_leave(request->http->slots, &request->slot);
 	request->state = REQUEST_TAKEN;
 }
 
@@ -110,29 +110,51 @@ static void finish(struct request *request, enum kk_verdict verdict)
 	kk_finish(item, verdict);
 }
 
-/* Where a failure after redirects has happened: the item's key does not tell. */
+/* Where a failure after redirects has happened, which the item's key does not tell, and how often it was tried. */
 static void fail_item(struct request *request, const struct outcome *outcome)
 {
+	char where[300] = "", tries[40] = "";
+
 	if (request->hops > 0 && request->host)
-		kk_fail(request->item, outcome->class, "%s (redirected to %s)", outcome->text, request->host);
-	else
-		kk_fail(request->item, outcome->class, "%s", outcome->text);
+		snprintf(where, sizeof(where), " (redirected to %.250s)", request->host);
+	if (request->tries > 1)
+		snprintf(tries, sizeof(tries), " (%u tries)", request->tries);
+	kk_fail(request->item, outcome->class, "%s%s%s", outcome->text, where, tries);
 }
 
-static void settle_failed(struct request *request, const struct outcome *outcome)
+/* What a host asks for holds for all requests to it, in all workers. Who asks for more than we wait for is not asked
+ * again until then. */
+static void heed(struct request *request, struct outcome *outcome, uint64_t delay_ms)
 {
-	const struct http_settings *settings = &request->http->settings;
-	uint64_t delay;
+	const struct http_options *options = request->http->settings.options;
+	uint64_t wanted_ms = outcome->retry_after_ms;
 
-	if (!outcome_retryable(outcome) || request->tries > settings->retries) {
+	if (wanted_ms > options->retry_after_ms) {
+		remembered_refuse(request->http->context, request->host, outcome->class, wanted_ms);
+		outcome->final = true;
+	} else if (wanted_ms > 0 || outcome->class == KK_FAIL_HTTP_429) {
+		kk_hold_off(request->http->context, request->host, wanted_ms ? wanted_ms : delay_ms);
+	}
+}
+
+static void settle_failed(struct request *request, struct outcome *outcome)
+{
+	struct http *http = request->http;
+	const struct http_options *options = http->settings.options;
+	uint64_t delay = outcome_delay_ms(outcome, options->retry_delay_ms, request->tries, kk_random(http->context));
+
+	if (request->host)
+		heed(request, outcome, delay);
+	if (!outcome_retryable(outcome) || request->tries > options->retries) {
 		fail_item(request, outcome);
 		finish(request, KK_FAIL);
 		return;
 	}
 	stop(request);
-	delay = outcome_delay_ms(outcome, settings->retry_delay_ms, request->tries, kk_random(request->http->context));
+	if (http->ops->give_back)
+		http->ops->give_back(request);
 	request->state = REQUEST_BACKOFF;
-	timers_set(&request->http->timers, &request->timer, timers_now_ms() + delay);
+	timers_set(&http->timers, &request->timer, timers_now_ms() + delay);
 }
 
 __attribute__((format(printf, 3, 4))) static void give_up(struct request *request, enum kk_fail_class class,
@@ -145,6 +167,20 @@ __attribute__((format(printf, 3, 4))) static void give_up(struct request *reques
 	outcome_setv(&outcome, class, format, args);
 	va_end(args);
 	settle_failed(request, &outcome);
+}
+
+/* The same, and no other try is made. */
+__attribute__((format(printf, 3, 4))) static void refuse_now(struct request *request, enum kk_fail_class class,
+                                                             const char *format, ...)
+{
+	struct outcome outcome = {.final = true};
+	va_list args;
+
+	va_start(args, format);
+	outcome_setv(&outcome, class, format, args);
+	va_end(args);
+	fail_item(request, &outcome);
+	finish(request, KK_FAIL);
 }
 
 /* ---- its beginning */
@@ -165,7 +201,7 @@ static int begin_try(struct request *request)
 	request->hops = 0;
 	request->elsewhere = false;
 	request->refused = (struct outcome){0};
-	request->left_ms = request->http->settings.timeout_ms;
+	request->left_ms = request->http->settings.options->timeout_ms;
 	set_ready(request, REQUEST_NEW);
 	return 0;
 }
@@ -200,99 +236,80 @@ static void retry(struct request *request)
 
 /* ---- name and address */
 
-/* Copies the addresses that may be connected to behind "+host:port:". Returns how many there are. */
-static unsigned spell_addresses(struct request *request, const struct resolve_answer *answer, const char *host,
-                                const char *port, char *to, size_t size)
+static const struct proxy *proxy_of(const struct request *request)
 {
-	struct http *http = request->http;
-	bool any = http->settings.any_address || http->proxy.host;
-	unsigned count = 0;
-	size_t length;
-
-	length = (size_t)snprintf(to, size, "+%s:%s:", host, port);
-	for (unsigned i = 0; i < answer->count; i++) {
-		const struct sockaddr *address = (const struct sockaddr *)&answer->address[i];
-		const char *kind = any ? NULL : address_denied(&http->allowed, address);
-		char text[ADDRESS_TEXT];
-
-		if (kind) {
-			request->denied = kind;
-			continue;
-		}
-		address_text(address, text);
-		if (length < size)
-			length += (size_t)snprintf(to + length, size - length,
-			                           address->sa_family == AF_INET6 ? "%s[%s]" : "%s%s", count ? "," : "",
-			                           text);
-		count++;
-	}
-	return length < size ? count : 0;
+	return &request->http->proxy;
 }
 
-static void run(struct request *request, const struct resolve_answer *answer, const char *host, const char *port)
+/* Takes those addresses out that must not be connected to; how many are left. */
+static unsigned filter_addresses(struct request *request)
 {
-	char resolved[URL_BYTES + 1024];
+	struct http *http = request->http;
+	struct resolve_answer *answer = &request->name.answer;
+	unsigned count = 0;
 
 	request->denied = NULL;
-	if (spell_addresses(request, answer, host, port, resolved, sizeof(resolved)) == 0) {
-		give_up(request, KK_FAIL_BLOCKED_ADDRESS, "%s is %s", host,
-		        request->denied ? request->denied : "not an address");
-		return;
+	for (unsigned i = 0; i < answer->count; i++) {
+		struct sockaddr_storage storage;
+		const char *kind = NULL;
+
+		if (!http->settings.any_address && !http->proxy.host)
+			kind = address_denied(&http->allowed, resolve_sockaddr(&answer->address[i], &storage));
+		if (kind)
+			request->denied = kind;
+		else
+			answer->address[count++] = answer->address[i];
 	}
-	/* An address needs no entry, and one with colons cannot have one. */
-	if (!strchr(host, ':')) {
-		request->resolved = curl_slist_append(NULL, resolved);
-		if (!request->resolved) {
-			give_up(request, KK_FAIL_MEMORY, "out of memory");
-			return;
-		}
-	}
-	if (easy_begin(request) != 0 || curl_multi_add_handle(request->http->multi, request->easy) != CURLM_OK) {
-		give_up(request, KK_FAIL_MEMORY, "libcurl has no memory");
-		return;
-	}
-	request->state = REQUEST_RUNNING;
-	clock_start(request);
+	answer->count = count;
+	return count;
 }
 
 /* Behind a proxy names are the proxy's to resolve; a literal address is still judged here. */
 static bool literal_is_denied(struct request *request)
 {
 	struct http *http = request->http;
-	struct sockaddr_storage address;
+	struct sockaddr_storage storage;
+	struct resolve_address address;
 
-	if (http->settings.any_address || !hosts_parse_address(request->host, &address))
+	if (http->settings.any_address || !resolve_parse_address(request->host, &address))
 		return false;
-	request->denied = address_denied(&http->allowed, (struct sockaddr *)&address);
+	request->denied = address_denied(&http->allowed, resolve_sockaddr(&address, &storage));
 	return request->denied != NULL;
+}
+
+/* Has addresses, or the reason why there are none: queues up for its turn. */
+static void take_addresses(struct request *request)
+{
+	const struct resolve_answer *answer = &request->name.answer;
+	const char *host = proxy_of(request)->host ? proxy_of(request)->host : request->host;
+
+	if (answer->state == RESOLVE_NONE) {
+		give_up(request, KK_FAIL_DNS_NONE, "%s: %s", host, answer->why);
+	} else if (answer->state == RESOLVE_TEMPORARY) {
+		give_up(request, KK_FAIL_DNS_TEMPORARY, "%s: %s", host, answer->why);
+	} else if (filter_addresses(request) == 0) {
+		give_up(request, KK_FAIL_BLOCKED_ADDRESS, "%s is %s", host,
+		        request->denied ? request->denied : "not an address");
+	} else if (slots_enter(request->http->slots, request->host, &request->slot) != 0) {
+		give_up(request, KK_FAIL_MEMORY, "out of memory");
+	} else {
+		request->named_ms = timers_now_ms();
+		request->state = REQUEST_QUEUED;
+	}
 }
 
 static void resolve(struct request *request)
 {
-	const struct proxy *proxy = &request->http->proxy;
-	const char *host = proxy->host ? proxy->host : request->host;
-	const struct resolve_answer *answer;
+	const struct proxy *proxy = proxy_of(request);
 
-	if (proxy->host && literal_is_denied(request)) {
-		give_up(request, KK_FAIL_BLOCKED_ADDRESS, "%s is %s", request->host, request->denied);
+	/* The resolver may call back at once. */
+	request->state = REQUEST_RESOLVING;
+	clock_start(request);
+	if (resolver_lookup(request->http->resolver, proxy->host ? proxy->host : request->host, &request->name) ==
+	    RESOLVE_PENDING)
 		return;
-	}
-	answer = resolver_lookup(request->http->resolver, host, &request->name);
-	switch (answer->state) {
-	case RESOLVE_PENDING:
-		request->state = REQUEST_RESOLVING;
-		clock_start(request);
-		break;
-	case RESOLVE_FOUND:
-		run(request, answer, host, proxy->host ? proxy->port : request->port);
-		break;
-	case RESOLVE_NONE:
-		give_up(request, KK_FAIL_DNS_NONE, "%s: %s", host, answer->why);
-		break;
-	case RESOLVE_TEMPORARY:
-		give_up(request, KK_FAIL_DNS_TEMPORARY, "%s: %s", host, answer->why);
-		break;
-	}
+	clock_stop(request);
+	take_addresses(request);
 }
 
 void request_resolved(struct resolve_waiter *waiter)
@@ -303,25 +320,108 @@ void request_resolved(struct resolve_waiter *waiter)
 	set_ready(request, REQUEST_NAMED);
 }
 
+/* A new hop begins. */
+static void set_out(struct request *request)
+{
+	enum kk_fail_class why;
+
+	if (remembered_refusal(request->http->context, request->host, &why))
+		refuse_now(request, why, "%s has asked to be left alone for longer than retry_after", request->host);
+	else if (proxy_of(request)->host && literal_is_denied(request))
+		give_up(request, KK_FAIL_BLOCKED_ADDRESS, "%s is %s", request->host, request->denied);
+	else
+		resolve(request);
+}
+
+/* ---- its turn */
+
 void request_granted(struct slot_waiter *waiter)
 {
-	set_ready((struct request *)((char *)waiter - offsetof(struct request, slot)), REQUEST_NAMED);
+	set_ready((struct request *)((char *)waiter - offsetof(struct request, slot)), REQUEST_GRANTED);
+}
+
+/* "+host:port:address,..." for CURLOPT_RESOLVE; an address needs no entry, and one with colons cannot have one. */
+static int spell_addresses(struct request *request)
+{
+	const struct resolve_answer *answer = &request->name.answer;
+	const struct proxy *proxy = proxy_of(request);
+	const char *host = proxy->host ? proxy->host : request->host;
+	char text[URL_BYTES + 1024];
+	size_t length;
+
+	if (strchr(host, ':'))
+		return 0;
+	length = (size_t)snprintf(text, sizeof(text), "+%s:%s:", host, proxy->host ? proxy->port : request->port);
+	for (unsigned i = 0; i < answer->count && length < sizeof(text); i++) {
+		struct sockaddr_storage storage;
+		char spelt[ADDRESS_TEXT];
+
+		address_text(resolve_sockaddr(&answer->address[i], &storage), spelt);
+		length +=
+		    (size_t)snprintf(text + length, sizeof(text) - length,
+		                     answer->address[i].family == AF_INET6 ? "%s[%s]" : "%s%s", i ? "," : "", spelt);
+	}
+	if (length < sizeof(text))
+		request->resolved = curl_slist_append(NULL, text);
+	return request->resolved ? 0 : -1;
+}
+
+static void run(struct request *request)
+{
+	if (spell_addresses(request) != 0 || easy_begin(request) != 0 ||
+	    curl_multi_add_handle(request->http->multi, request->easy) != CURLM_OK) {
+		give_up(request, KK_FAIL_MEMORY, "libcurl has no memory");
+		return;
+	}
+	request->state = REQUEST_RUNNING;
+	clock_start(request);
+}
+
+/* Makes sure of room for the beginning of an answer. Without it the turn is somebody else's. */
+static enum http_body make_room(struct request *request)
+{
+	struct http *http = request->http;
+	enum http_body room = http->ops->room ? http->ops->room(request) : HTTP_TAKEN;
+
+	if (room == HTTP_NO_ROOM) {
+		slots_leave(http->slots, &request->slot);
+		if (request->state != REQUEST_STARVED)
+			list_push(&http->starved, request);
+		request->state = REQUEST_STARVED;
+	} else if (room == HTTP_REFUSED) {
+		settle_failed(request, &request->refused);
+	}
+	return room;
+}
+
+/* Its turn has come: but it may have waited for so long that the name is somewhere else by now. */
+static void use_turn(struct request *request)
+{
+	if (timers_now_ms() - request->named_ms > NAMED_MOST_MS) {
+		slots_leave(request->http->slots, &request->slot);
+		resolve(request);
+	} else if (make_room(request) == HTTP_TAKEN) {
+		run(request);
+	}
+}
+
+void request_feed(struct request *request)
+{
+	if (make_room(request) != HTTP_TAKEN)
+		return;
+	list_remove(&request->http->starved, request);
+	request->state = REQUEST_TAKEN;
+	take_addresses(request);
 }
 
 void request_advance(struct request *request)
 {
-	int slot;
-
-	if (request->state == REQUEST_NEW) {
-		slot = slots_enter(request->http->slots, request->host, &request->slot);
-		if (slot < 0) {
-			give_up(request, KK_FAIL_MEMORY, "out of memory");
-			return;
-		}
-		request->state = slot ? REQUEST_NAMED : REQUEST_QUEUED;
-	}
-	if (request->state == REQUEST_NAMED)
-		resolve(request);
+	if (request->state == REQUEST_NEW)
+		set_out(request);
+	else if (request->state == REQUEST_NAMED)
+		take_addresses(request);
+	else if (request->state == REQUEST_GRANTED)
+		use_turn(request);
 }
 
 /* ---- the answer */
@@ -352,7 +452,7 @@ static void follow(struct request *request, long status)
 		return;
 	}
 	request->hops++;
-	request->elsewhere = !url_same_origin(request->first, url);
+	request->elsewhere |= !url_same_origin(request->first, url);
 	set_ready(request, REQUEST_NEW);
 }
 
@@ -431,7 +531,7 @@ static void check_progress(struct request *request)
 
 	if (now >= request->deadline_ms) {
 		give_up(request, KK_FAIL_TIMEOUT, "no complete answer within %llu ms",
-		        (unsigned long long)settings->timeout_ms);
+		        (unsigned long long)settings->options->timeout_ms);
 	} else if (now >= request->window_end_ms &&
 	           (uint64_t)moved * 1000 < settings->low_speed_bytes * settings->low_speed_time_ms) {
 		give_up(request, KK_FAIL_SLOW, "less than %llu bytes a second for %llu ms",
@@ -480,7 +580,7 @@ void request_resume(struct request *request)
 
 void request_drop(struct request *request)
 {
-	if (request->state == REQUEST_NEW || request->state == REQUEST_NAMED)
+	if (request->state == REQUEST_NEW || request->state == REQUEST_NAMED || request->state == REQUEST_GRANTED)
 		list_remove(&request->http->ready, request);
 	stop(request);
 	release(request);
@@ -488,9 +588,6 @@ void request_drop(struct request *request)
 
 void request_free(struct request *request)
 {
-	if (!request)
-		return;
-	curl_easy_cleanup(request->easy);
 	free(request);
 }
 
@@ -501,15 +598,20 @@ void http_refuse(struct request *request, enum kk_fail_class why, const char *fo
 	va_start(args, format);
 	outcome_setv(&request->refused, why, format, args);
 	va_end(args);
+	request->refused.final = true;
 }
 
 int http_add_header(struct request *request, const char *line)
 {
-	if (!request->extra)
-		request->extra = curl_slist_append(NULL, line);
-	else
+	struct curl_slist *list = curl_slist_append(request->extra, line);
+
+	if (!list)
 		return -1;
-	return request->extra ? 0 : -1;
+	request->extra = list;
+	while (list->next)
+		list = list->next;
+	request->extra_end = list;
+	return 0;
 }
 
 void *http_job(struct request *request)
@@ -527,11 +629,21 @@ CURL *http_easy(struct request *request)
 	return request->easy;
 }
 
+unsigned http_tries(const struct request *request)
+{
+	return request->tries;
+}
+
+uint64_t http_moved(struct request *request)
+{
+	return (uint64_t)easy_moved(request);
+}
+
 const char *http_final_url(struct request *request, char *to, size_t size)
 {
 	char *url = NULL;
 
-	if (request->hops == 0 || curl_url_get(request->url, CURLUPART_URL, &url, 0) != CURLUE_OK)
+	if (curl_url_get(request->url, CURLUPART_URL, &url, 0) != CURLUE_OK)
 		return NULL;
 	redact_url(url, to, size);
 	curl_free(url);

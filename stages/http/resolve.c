@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "resolve.h"
 #include "hosts.h"
-#include "timers.h"
+#include "remembered.h"
 
 #include <ares.h>
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,120 +12,43 @@
 #include <sys/epoll.h>
 #include <sys/time.h>
 
-/* Entries kept at most; each is about 1.3 KiB. */
-#define CACHE_ENTRIES 1024
-#define CACHE_BUCKETS 2048
+#define BUCKETS 1024
 
 /* One question takes at most TRIES rounds through the servers, each twice as long as the one before. */
 #define QUERY_TIMEOUT_MS 2000
 #define QUERY_TRIES      3
 
-/* How long an answer is good. A temporary failure is kept just long enough to answer a burst of the same question. */
-#define TTL_LEAST_MS     10000
-#define TTL_MOST_MS      300000
-#define TTL_NONE_MS      60000
-#define TTL_TEMPORARY_MS 250
+/* How long an answer is good, whatever its time to live says. */
+#define TTL_LEAST_MS 10000
+#define TTL_MOST_MS  300000
+#define TTL_NONE_MS  60000
 
-struct resolve_entry {
-	char *host;
+/* A name that the name servers are being asked for. */
+struct resolve_question {
 	struct resolver *resolver;
-	struct resolve_answer answer;
-	uint64_t expires_ms;
 	struct resolve_waiter *waiters;
-	struct resolve_entry *next_in_bucket;
-	struct resolve_entry *older, *newer; /* by last use */
+	struct resolve_question *next;
+	char host[];
 };
 
 struct resolver {
+	struct kk_context *context;
+	struct resolve_settings settings;
 	ares_channel channel;
 	struct hosts_file hosts;
-	resolve_watch watch;
-	void *user;
-	size_t count;
-	struct resolve_entry *oldest, *newest;
-	struct resolve_entry *bucket[CACHE_BUCKETS];
-	struct resolve_answer literal; /* the answer for an address */
+	struct resolve_question *bucket[BUCKETS];
 };
 
-static struct resolve_entry **bucket_of(struct resolver *resolver, const char *host)
+static struct resolve_question **place_of(struct resolver *resolver, const char *host)
 {
+	struct resolve_question **at;
 	uint32_t hash = 2166136261U;
 
-	for (; *host; host++)
-		hash = (hash ^ (uint8_t)(*host | 0x20)) * 16777619U;
-	return &resolver->bucket[hash % CACHE_BUCKETS];
-}
-
-static void unlink_use(struct resolver *resolver, struct resolve_entry *entry)
-{
-	*(entry->older ? &entry->older->newer : &resolver->oldest) = entry->newer;
-	*(entry->newer ? &entry->newer->older : &resolver->newest) = entry->older;
-	entry->older = entry->newer = NULL;
-}
-
-static void link_newest(struct resolver *resolver, struct resolve_entry *entry)
-{
-	entry->older = resolver->newest;
-	entry->newer = NULL;
-	*(resolver->newest ? &resolver->newest->newer : &resolver->oldest) = entry;
-	resolver->newest = entry;
-}
-
-static void remove_entry(struct resolver *resolver, struct resolve_entry *entry)
-{
-	struct resolve_entry **at = bucket_of(resolver, entry->host);
-
-	while (*at && *at != entry)
-		at = &(*at)->next_in_bucket;
-	if (*at)
-		*at = entry->next_in_bucket;
-	unlink_use(resolver, entry);
-	resolver->count--;
-	free(entry->host);
-	free(entry);
-}
-
-/* Makes room by dropping the entry that nobody has used for the longest time. */
-static void evict(struct resolver *resolver)
-{
-	struct resolve_entry *entry = resolver->oldest;
-
-	while (entry && entry->answer.state == RESOLVE_PENDING)
-		entry = entry->newer;
-	if (entry)
-		remove_entry(resolver, entry);
-}
-
-static struct resolve_entry *find_entry(struct resolver *resolver, const char *host)
-{
-	struct resolve_entry *entry = *bucket_of(resolver, host);
-
-	while (entry && strcasecmp(entry->host, host) != 0)
-		entry = entry->next_in_bucket;
-	return entry;
-}
-
-static struct resolve_entry *add_entry(struct resolver *resolver, const char *host)
-{
-	struct resolve_entry **bucket = bucket_of(resolver, host);
-	struct resolve_entry *entry;
-
-	if (resolver->count >= CACHE_ENTRIES)
-		evict(resolver);
-	entry = calloc(1, sizeof(*entry));
-	if (!entry)
-		return NULL;
-	entry->host = strdup(host);
-	if (!entry->host) {
-		free(entry);
-		return NULL;
-	}
-	entry->resolver = resolver;
-	entry->next_in_bucket = *bucket;
-	*bucket = entry;
-	link_newest(resolver, entry);
-	resolver->count++;
-	return entry;
+	for (const char *c = host; *c; c++)
+		hash = (hash ^ (uint8_t)(*c | 0x20)) * 16777619U;
+	for (at = &resolver->bucket[hash % BUCKETS]; *at && strcasecmp((*at)->host, host) != 0;)
+		at = &(*at)->next;
+	return at;
 }
 
 /* What a status of c-ares says about the name; statuses that are not here say nothing about it. */
@@ -160,7 +82,19 @@ static void set_outcome(struct resolve_answer *answer, int status)
 	}
 }
 
-/* Copies the addresses; returns how long they are good, in milliseconds. */
+static bool take_address(struct resolve_address *to, const struct sockaddr *from)
+{
+	*to = (struct resolve_address){.family = (uint8_t)from->sa_family};
+	if (from->sa_family == AF_INET)
+		memcpy(to->bytes, &((const struct sockaddr_in *)from)->sin_addr, 4);
+	else if (from->sa_family == AF_INET6)
+		memcpy(to->bytes, &((const struct sockaddr_in6 *)from)->sin6_addr, 16);
+	else
+		return false;
+	return true;
+}
+
+/* Copies the addresses, in the order that c-ares prefers; returns how long they are good, in milliseconds. */
 static uint64_t take_addresses(struct resolve_answer *answer, const struct ares_addrinfo *info)
 {
 	uint64_t ttl = TTL_MOST_MS;
@@ -168,112 +102,114 @@ static uint64_t take_addresses(struct resolve_answer *answer, const struct ares_
 	for (const struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next) {
 		uint64_t own = node->ai_ttl > 0 ? (uint64_t)node->ai_ttl * 1000 : 0;
 
-		if (answer->count == RESOLVE_ADDRESSES || node->ai_addrlen > sizeof(answer->address[0]))
+		if (answer->count == RESOLVE_ADDRESSES || !take_address(&answer->address[answer->count], node->ai_addr))
 			continue;
-		memcpy(&answer->address[answer->count++], node->ai_addr, node->ai_addrlen);
+		answer->count++;
 		if (own < ttl)
 			ttl = own;
 	}
 	return ttl < TTL_LEAST_MS ? TTL_LEAST_MS : ttl;
 }
 
-static void wake_waiters(struct resolve_entry *entry)
+static void tell_waiters(struct resolve_question *question, const struct resolve_answer *answer)
 {
-	while (entry->waiters) {
-		struct resolve_waiter *waiter = entry->waiters;
+	while (question->waiters) {
+		struct resolve_waiter *waiter = question->waiters;
 
-		entry->waiters = waiter->next;
-		waiter->entry = NULL;
+		question->waiters = waiter->next;
+		waiter->question = NULL;
+		waiter->answer = *answer;
 		waiter->ready(waiter);
 	}
 }
 
 static void answered(void *argument, int status, int timeouts, struct ares_addrinfo *info)
 {
-	static const uint64_t lives[] = {[RESOLVE_NONE] = TTL_NONE_MS, [RESOLVE_TEMPORARY] = TTL_TEMPORARY_MS};
-	struct resolve_entry *entry = argument;
-	struct resolve_answer *answer = &entry->answer;
-	uint64_t life = 0;
+	struct resolve_question *question = argument;
+	struct resolver *resolver = question->resolver;
+	struct resolve_answer answer = {0};
+	uint64_t ttl = TTL_NONE_MS;
 
 	(void)timeouts;
-	set_outcome(answer, status);
-	if (answer->state == RESOLVE_FOUND) {
-		life = take_addresses(answer, info);
-		if (answer->count == 0)
-			set_outcome(answer, ARES_ENODATA);
+	set_outcome(&answer, status);
+	if (answer.state == RESOLVE_FOUND) {
+		ttl = take_addresses(&answer, info);
+		if (answer.count == 0)
+			set_outcome(&answer, ARES_ENODATA);
 	}
-	if (answer->state != RESOLVE_FOUND)
-		life = lives[answer->state];
-	entry->expires_ms = timers_now_ms() + life;
 	if (info)
 		ares_freeaddrinfo(info);
-	wake_waiters(entry);
+	/* The channel is being destroyed: nobody waits, and what it says about the name is nothing. */
+	if (status != ARES_EDESTRUCTION)
+		remembered_store(resolver->context, question->host, &answer, ttl);
+	tell_waiters(question, &answer);
+	*place_of(resolver, question->host) = question->next;
+	free(question);
 }
 
-static void ask(struct resolver *resolver, struct resolve_entry *entry)
+static void wait_for(struct resolve_question *question, struct resolve_waiter *waiter)
+{
+	waiter->question = question;
+	waiter->next = question->waiters;
+	question->waiters = waiter;
+}
+
+/* c-ares may answer within the call, and tells the waiter then: it is called back in any case. */
+static enum resolve_state ask(struct resolver *resolver, const char *host, struct resolve_waiter *waiter)
 {
 	static const struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+	struct resolve_question **at = place_of(resolver, host);
+	size_t size = strlen(host) + 1;
 
-	entry->answer = (struct resolve_answer){.state = RESOLVE_PENDING};
-	if (hosts_find(&resolver->hosts, entry->host, &entry->answer)) {
-		entry->answer.state = RESOLVE_FOUND;
-		entry->expires_ms = timers_now_ms() + TTL_MOST_MS;
-		return;
+	if (*at) {
+		wait_for(*at, waiter);
+		return RESOLVE_PENDING;
 	}
-	ares_getaddrinfo(resolver->channel, entry->host, NULL, &hints, answered, entry);
+	*at = calloc(1, sizeof(**at) + size);
+	if (!*at) {
+		set_outcome(&waiter->answer, ARES_ENOMEM);
+		return waiter->answer.state;
+	}
+	memcpy((*at)->host, host, size);
+	(*at)->resolver = resolver;
+	wait_for(*at, waiter);
+	ares_getaddrinfo(resolver->channel, host, NULL, &hints, answered, *at);
+	return RESOLVE_PENDING;
 }
 
-static bool is_literal(struct resolver *resolver, const char *host)
+enum resolve_state resolver_lookup(struct resolver *resolver, const char *host, struct resolve_waiter *waiter)
 {
-	resolver->literal = (struct resolve_answer){.state = RESOLVE_FOUND, .count = 1};
-	return hosts_parse_address(host, &resolver->literal.address[0]);
-}
+	struct resolve_answer *answer = &waiter->answer;
 
-const struct resolve_answer *resolver_lookup(struct resolver *resolver, const char *host, struct resolve_waiter *waiter)
-{
-	struct resolve_entry *entry;
-
-	if (is_literal(resolver, host))
-		return &resolver->literal;
-	entry = find_entry(resolver, host);
-	if (entry) {
-		unlink_use(resolver, entry);
-		link_newest(resolver, entry);
-		if (entry->answer.state != RESOLVE_PENDING && entry->expires_ms <= timers_now_ms())
-			ask(resolver, entry);
-	} else {
-		entry = add_entry(resolver, host);
-		if (!entry) {
-			set_outcome(&resolver->literal, ARES_ENOMEM);
-			return &resolver->literal;
-		}
-		ask(resolver, entry);
-	}
-	if (entry->answer.state == RESOLVE_PENDING) {
-		waiter->entry = entry;
-		waiter->next = entry->waiters;
-		entry->waiters = waiter;
-	}
-	return &entry->answer;
+	*answer = (struct resolve_answer){.state = RESOLVE_FOUND, .count = 1, .why = ""};
+	if (resolve_parse_address(host, &answer->address[0]))
+		return RESOLVE_FOUND;
+	answer->count = 0;
+	if (hosts_find(&resolver->hosts, host, answer))
+		return RESOLVE_FOUND;
+	answer->state = RESOLVE_PENDING;
+	if (remembered_find(resolver->context, host, answer))
+		return answer->state;
+	return ask(resolver, host, waiter);
 }
 
 void resolver_cancel(struct resolve_waiter *waiter)
 {
 	struct resolve_waiter **at;
 
-	if (!waiter->entry)
+	if (!waiter->question)
 		return;
-	for (at = &waiter->entry->waiters; *at != waiter;)
+	for (at = &waiter->question->waiters; *at != waiter;)
 		at = &(*at)->next;
 	*at = waiter->next;
-	waiter->entry = NULL;
+	waiter->question = NULL;
 }
 
 static void socket_state(void *user, ares_socket_t fd, int readable, int writable)
 {
 	struct resolver *resolver = user;
 
-	resolver->watch(resolver->user, fd, (readable ? EPOLLIN : 0U) | (writable ? EPOLLOUT : 0U));
+	resolver->settings.watch(resolver->settings.user, fd, (readable ? EPOLLIN : 0U) | (writable ? EPOLLOUT : 0U));
 }
 
 void resolver_event(struct resolver *resolver, int fd, uint32_t events)
@@ -311,12 +247,12 @@ static int set_servers(struct resolver *resolver, const struct kk_strings *names
 	return length < sizeof(text) ? ares_set_servers_ports_csv(resolver->channel, text) : ARES_EBADSTR;
 }
 
-struct resolver *resolver_new(const struct kk_strings *nameservers, resolve_watch watch, void *user, char *why,
+struct resolver *resolver_new(struct kk_context *context, const struct resolve_settings *settings, char *why,
                               size_t why_size)
 {
 	/* Files are our own business (the sandbox closes them), and so is the environment (HOSTALIASES). */
 	struct ares_options options = {
-	    .flags = ARES_FLAG_NOALIASES,
+	    .flags = ARES_FLAG_NOALIASES | (settings->search ? 0 : ARES_FLAG_NOSEARCH),
 	    .timeout = QUERY_TIMEOUT_MS,
 	    .tries = QUERY_TRIES,
 	    .lookups = (char[]){"b"},
@@ -328,12 +264,12 @@ struct resolver *resolver_new(const struct kk_strings *nameservers, resolve_watc
 
 	if (resolver) {
 		options.sock_state_cb_data = resolver;
-		resolver->watch = watch;
-		resolver->user = user;
+		resolver->context = context;
+		resolver->settings = *settings;
 		status = ares_init_options(&resolver->channel, &options, mask);
 	}
 	if (status == ARES_SUCCESS)
-		status = set_servers(resolver, nameservers);
+		status = set_servers(resolver, settings->nameservers);
 	if (status != ARES_SUCCESS) {
 		snprintf(why, why_size, "name servers: %s", ares_strerror(status));
 		resolver_free(resolver);
@@ -345,17 +281,11 @@ struct resolver *resolver_new(const struct kk_strings *nameservers, resolve_watc
 
 void resolver_free(struct resolver *resolver)
 {
-	struct resolve_entry *entry;
-
 	if (!resolver)
 		return;
+	/* Answers every question that is still open. */
 	if (resolver->channel)
 		ares_destroy(resolver->channel);
-	while ((entry = resolver->oldest)) {
-		resolver->oldest = entry->newer;
-		free(entry->host);
-		free(entry);
-	}
 	hosts_free(&resolver->hosts);
 	free(resolver);
 }

@@ -1,37 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "slots.h"
+#include "timers.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define BUCKETS 256
+#define BUCKETS 1024
 
-/* Exists while somebody has a slot at it or waits for one. */
+/* Exists while somebody has a turn at it or waits for one. */
 struct slot_host {
 	struct slot_host *next;
 	unsigned active;
 	struct slot_waiter *first, **last;
+	struct timer ask; /* when to ask for the first; set while somebody waits */
 	char name[];
 };
 
 struct slots {
-	unsigned per_host;
+	struct kk_context *context;
+	unsigned connections; /* that are free */
+	struct timers ask;
 	struct slot_host *bucket[BUCKETS];
 };
 
-struct slots *slots_new(unsigned per_host)
+struct slots *slots_new(struct kk_context *context, unsigned connections, size_t most)
 {
 	struct slots *slots = calloc(1, sizeof(*slots));
 
-	if (slots)
-		slots->per_host = per_host;
-	return slots;
+	if (!slots)
+		return NULL;
+	slots->context = context;
+	slots->connections = connections;
+	if (timers_init(&slots->ask, most) == 0)
+		return slots;
+	free(slots);
+	return NULL;
 }
 
 void slots_free(struct slots *slots)
 {
+	if (slots)
+		timers_fini(&slots->ask);
 	free(slots);
 }
 
@@ -61,25 +72,25 @@ static struct slot_host *host_new(const char *name)
 
 int slots_enter(struct slots *slots, const char *name, struct slot_waiter *waiter)
 {
-	struct slot_host **at = place_of(slots, name);
+	struct slot_host **at = place_of(slots, name), *host;
 
 	if (!*at)
 		*at = host_new(name);
-	if (!*at)
+	host = *at;
+	if (!host)
 		return -1;
-	waiter->host = *at;
+	waiter->host = host;
 	waiter->next = NULL;
-	waiter->waiting = (*at)->active >= slots->per_host;
-	if (!waiter->waiting) {
-		(*at)->active++;
-		return 1;
-	}
-	*(*at)->last = waiter;
-	(*at)->last = &waiter->next;
+	waiter->waiting = true;
+	/* Behind others it need not be asked for: they were told when it is worth asking again. */
+	if (!host->first)
+		timers_set(&slots->ask, &host->ask, timers_now_ms());
+	*host->last = waiter;
+	host->last = &waiter->next;
 	return 0;
 }
 
-static void stop_waiting(struct slot_host *host, struct slot_waiter *waiter)
+static void stop_waiting(struct slots *slots, struct slot_host *host, struct slot_waiter *waiter)
 {
 	struct slot_waiter **at = &host->first;
 
@@ -89,27 +100,60 @@ static void stop_waiting(struct slot_host *host, struct slot_waiter *waiter)
 	if (host->last == &waiter->next)
 		host->last = at;
 	waiter->waiting = false;
+	if (!host->first)
+		timers_cancel(&slots->ask, &host->ask);
 }
 
 void slots_leave(struct slots *slots, struct slot_waiter *waiter)
 {
 	struct slot_host *host = waiter->host;
-	struct slot_waiter *heir;
 
 	if (!host)
 		return;
 	waiter->host = NULL;
-	if (waiter->waiting)
-		stop_waiting(host, waiter);
-	else
+	if (waiter->waiting) {
+		stop_waiting(slots, host, waiter);
+	} else {
 		host->active--;
-	heir = host->first;
-	if (heir && host->active < slots->per_host) {
-		stop_waiting(host, heir);
-		host->active++;
-		heir->granted(heir);
-	} else if (host->active == 0) {
+		slots->connections++;
+		kk_leave(slots->context, host->name);
+		if (host->first)
+			timers_set(&slots->ask, &host->ask, timers_now_ms());
+	}
+	if (host->active == 0 && !host->first) {
 		*place_of(slots, host->name) = host->next;
 		free(host);
 	}
+}
+
+static void grant(struct slots *slots, struct slot_host *host, uint64_t now_ms)
+{
+	struct slot_waiter *first = host->first;
+
+	stop_waiting(slots, host, first);
+	host->active++;
+	slots->connections--;
+	if (host->first)
+		timers_set(&slots->ask, &host->ask, now_ms);
+	first->granted(first);
+}
+
+void slots_tick(struct slots *slots, uint64_t now_ms)
+{
+	struct timer *timer;
+
+	while (slots->connections > 0 && (timer = timers_pop(&slots->ask, now_ms))) {
+		struct slot_host *host = (struct slot_host *)((char *)timer - offsetof(struct slot_host, ask));
+		long wait_ms = kk_admit(slots->context, host->name);
+
+		if (wait_ms == 0)
+			grant(slots, host, now_ms);
+		else
+			timers_set(&slots->ask, &host->ask, now_ms + (uint64_t)wait_ms);
+	}
+}
+
+uint64_t slots_next_ms(const struct slots *slots)
+{
+	return slots->connections > 0 ? timers_next(&slots->ask) : TIMERS_NEVER;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "internal.h"
 
+#include <arpa/inet.h>
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -20,17 +22,53 @@ static bool has_scheme(CURLU *url, const char *const *schemes)
 	return found;
 }
 
-/* Gives the host the form in which it is asked for, sent and compared: punycode, no final dot. */
+/* Does the last part of a dotted name begin with a digit and hold nothing but (hex) digits? No name of a host does. */
+static bool ends_in_number(const char *host)
+{
+	const char *last = strrchr(host, '.');
+	size_t digits;
+
+	last = last ? last + 1 : host;
+	digits = strspn(last, "0123456789");
+	if (digits == 1 && *last == '0' && (last[1] == 'x' || last[1] == 'X'))
+		digits = 2 + strspn(last + 2, "0123456789abcdefABCDEF");
+	return digits > 0 && last[digits] == 0;
+}
+
+int url_numeric_host(const char *host, char to[16])
+{
+	struct in_addr address;
+
+	if (!ends_in_number(host))
+		return 0;
+	return inet_aton(host, &address) && inet_ntop(AF_INET, &address, to, 16) ? 1 : -1;
+}
+
+static void make_lower(char *text)
+{
+	for (; *text; text++)
+		*text = (char)tolower((unsigned char)*text);
+}
+
+/* Gives the host the form in which it is asked for, sent, counted and compared: punycode, lower case, no final dot,
+ * an address as four numbers. */
 static CURLUcode normalise_host(CURLU *url)
 {
-	char *host = NULL;
+	char *host = NULL, address[16];
 	CURLUcode code = curl_url_get(url, CURLUPART_HOST, &host, CURLU_PUNYCODE);
 	size_t length = host ? strlen(host) : 0;
+	int numeric = 0;
 
 	if (code == CURLUE_OK && length > 1 && host[length - 1] == '.')
 		host[length - 1] = 0;
+	if (code == CURLUE_OK) {
+		make_lower(host);
+		numeric = url_numeric_host(host, address);
+	}
+	if (numeric < 0)
+		code = CURLUE_BAD_HOSTNAME;
 	if (code == CURLUE_OK)
-		code = curl_url_set(url, CURLUPART_HOST, host, 0);
+		code = curl_url_set(url, CURLUPART_HOST, numeric ? address : host, 0);
 	curl_free(host);
 	return code;
 }

@@ -1,19 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "directory.h"
-#include "beneath.h"
+#include "../files/beneath.h"
+#include "name.h"
 #include "part.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* An item whose file has its name, in a directory that has yet to reach the disk. */
+struct pending {
+	struct kk_item *item;
+	int dir; /* its own descriptor */
+	struct stat which;
+	int error; /* errno of making it last; 0: none */
+};
+
 struct directory {
 	struct directory_settings settings;
 	struct part_place place;
+	struct stat root;
+	struct pending pending[DIRECTORY_BATCH];
+	unsigned pending_count;
 };
 
 struct directory *directory_new(struct kk_context *context, const struct directory_settings *settings)
@@ -28,10 +41,10 @@ struct directory *directory_new(struct kk_context *context, const struct directo
 	directory->place.stage = context->stage;
 	directory->place.worker = context->worker;
 	directory->place.root = beneath_make_root(settings->root);
-	if (directory->place.root < 0) {
+	if (directory->place.root < 0 || fstat(directory->place.root, &directory->root) != 0) {
 		kk_log(context, KK_LOG_ERROR, "cannot make or open the directory %s: %s", settings->root,
 		       strerror(errno));
-		free(directory);
+		directory_free(directory);
 		return NULL;
 	}
 	if (kk_allow_write(context, settings->root) < 0)
@@ -44,17 +57,11 @@ void directory_free(struct directory *directory)
 {
 	if (!directory)
 		return;
-	close(directory->place.root);
+	for (unsigned i = 0; i < directory->pending_count; i++)
+		close(directory->pending[i].dir);
+	if (directory->place.root >= 0)
+		close(directory->place.root);
 	free(directory);
-}
-
-/* Names of a part file are nobody's output. */
-static bool is_name(const char *name)
-{
-	size_t length = strlen(name);
-
-	return length > 0 && length <= NAME_MAX && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
-	       strncmp(name, ".kakehi-", 8) != 0;
 }
 
 static enum kk_verdict fail(struct kk_item *item, const char *name, const char *what)
@@ -70,11 +77,39 @@ static enum kk_verdict fail(struct kk_item *item, const char *name, const char *
 	               strerror(error));
 }
 
+/* What the manifest says of an output. One that finds no room there is not worth the item. */
+static void set_facts(const struct directory *directory, struct kk_item *item, const char *name)
+{
+	const char *root = directory->settings.root;
+	char path[2 * PATH_MAX], bytes[32];
+
+	snprintf(path, sizeof(path), "%s%s%s", root, strcmp(root, "/") == 0 ? "" : "/", name);
+	snprintf(bytes, sizeof(bytes), "%zu", item->size);
+	if (kk_set_field(item, "output", path) != 0 || kk_set_field(item, "bytes", bytes) != 0)
+		kk_log(item->context, KK_LOG_DEBUG, "no room for the field \"output\"");
+}
+
 static enum kk_verdict exists(struct directory *directory, struct kk_item *item, const char *name)
 {
 	if (directory->settings.existing == EXISTING_SKIP)
 		return KK_SKIP;
 	return kk_fail(item, KK_FAIL_IO, "%s: exists already", name);
+}
+
+/* The file is there; whether its name is after a power failure, directory_flush sees to. */
+static enum kk_verdict wait_for_disk(struct directory *directory, struct kk_item *item, int dir, const char *name)
+{
+	struct pending pending = {.item = item, .dir = fcntl(dir, F_DUPFD_CLOEXEC, 0)};
+
+	if (pending.dir < 0 || fstat(pending.dir, &pending.which) != 0) {
+		enum kk_verdict verdict = fail(item, name, "make its directory last");
+
+		if (pending.dir >= 0)
+			close(pending.dir);
+		return verdict;
+	}
+	directory->pending[directory->pending_count++] = pending;
+	return KK_PENDING;
 }
 
 static enum kk_verdict write_file(struct directory *directory, struct kk_item *item, int dir, const char *base,
@@ -94,9 +129,7 @@ static enum kk_verdict write_file(struct directory *directory, struct kk_item *i
 	}
 	if (part_publish(&part, &directory->place, dir, base, replace) != 0)
 		return errno == EEXIST && !replace ? exists(directory, item, name) : fail(item, name, "rename to it");
-	if (settings->durability == DURABILITY_FULL && fsync(dir) != 0)
-		return fail(item, name, "make its directory last");
-	return KK_PASS;
+	return settings->durability == DURABILITY_FULL ? wait_for_disk(directory, item, dir, name) : KK_PASS;
 }
 
 static enum kk_verdict store_in(struct directory *directory, struct kk_item *item, int dir, const char *base,
@@ -104,9 +137,26 @@ static enum kk_verdict store_in(struct directory *directory, struct kk_item *ite
 {
 	struct stat there;
 
+	set_facts(directory, item, name);
 	if (directory->settings.existing != EXISTING_OVERWRITE && fstatat(dir, base, &there, AT_SYMLINK_NOFOLLOW) == 0)
 		return exists(directory, item, name);
 	return write_file(directory, item, dir, base, name);
+}
+
+/* The item's path beneath the root. False: the pattern cannot be filled in, or that is no path. */
+static bool make_path(const struct directory_settings *settings, const struct kk_item *item, char path[PATH_MAX])
+{
+	char id[64];
+
+	path[0] = 0;
+	if (kk_expand(item, settings->rest, path, PATH_MAX) < 0)
+		return false;
+	if (!name_make_safe(path, PATH_MAX))
+		return false;
+	if (settings->subfolders == 0)
+		return name_is_path(path);
+	return kk_expand(item, "{id}", id, sizeof(id)) >= (int)(2 * settings->subfolders) &&
+	       name_spread(path, PATH_MAX, id, settings->subfolders) && name_is_path(path);
 }
 
 enum kk_verdict directory_store(struct directory *directory, struct kk_item *item)
@@ -116,19 +166,84 @@ enum kk_verdict directory_store(struct directory *directory, struct kk_item *ite
 	int dir = directory->place.root;
 	enum kk_verdict verdict;
 
-	if (kk_expand(item, settings->rest, name, sizeof(name)) < 0)
-		return kk_fail(item, KK_FAIL_BAD_NAME, "\"%s\" cannot be filled in for this item", settings->rest);
+	if (!make_path(settings, item, name))
+		return *name ? kk_fail(item, KK_FAIL_BAD_NAME, "\"%s\" is not a file name", name)
+		             : kk_fail(item, KK_FAIL_BAD_NAME, "\"%s\" cannot be filled in for this item",
+		                       settings->rest);
 	memcpy(path, name, strlen(name) + 1);
 	slash = strrchr(path, '/');
-	if (*path == '/' || strstr(path, "//") || !is_name(slash ? slash + 1 : path))
-		return kk_fail(item, KK_FAIL_BAD_NAME, "\"%s\" is not a file name", name);
 	if (!slash)
 		return store_in(directory, item, dir, path, name);
 	*slash = 0;
-	dir = beneath_open_dir(dir, path, settings->durability == DURABILITY_FULL);
+	dir = beneath_open_dir(dir, path);
 	if (dir < 0)
 		return fail(item, name, "make or open its directory");
 	verdict = store_in(directory, item, dir, slash + 1, name);
 	close(dir);
 	return verdict;
+}
+
+/* ---- down to the disk */
+
+/* The directory and all above it, to the root: somebody else may have made them a moment ago. Those that have not
+ * changed cost no write. 0 or errno. */
+static int make_last(const struct directory *directory, const struct pending *pending)
+{
+	int at = pending->dir, error = 0;
+	struct stat which = pending->which;
+
+	for (;;) {
+		bool top = which.st_dev == directory->root.st_dev && which.st_ino == directory->root.st_ino;
+		int above;
+
+		if (fsync(at) != 0)
+			error = errno;
+		above = error || top ? -1 : openat(at, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (!error && !top && (above < 0 || fstat(above, &which) != 0))
+			error = errno;
+		if (at != pending->dir)
+			close(at);
+		at = above;
+		if (error || top)
+			break;
+	}
+	if (at >= 0)
+		close(at);
+	return error;
+}
+
+static const struct pending *same_before(const struct directory *directory, unsigned i)
+{
+	const struct pending *pending = directory->pending;
+
+	for (unsigned j = 0; j < i; j++)
+		if (pending[j].which.st_dev == pending[i].which.st_dev &&
+		    pending[j].which.st_ino == pending[i].which.st_ino)
+			return &pending[j];
+	return NULL;
+}
+
+void directory_flush(struct directory *directory)
+{
+	for (unsigned i = 0; i < directory->pending_count; i++) {
+		const struct pending *before = same_before(directory, i);
+		struct pending *pending = &directory->pending[i];
+
+		pending->error = before ? before->error : make_last(directory, pending);
+	}
+	for (unsigned i = 0; i < directory->pending_count; i++) {
+		struct pending *pending = &directory->pending[i];
+
+		close(pending->dir);
+		if (pending->error)
+			kk_fail(pending->item, KK_FAIL_IO, "its directory cannot reach the disk: %s",
+			        strerror(pending->error));
+		kk_finish(pending->item, pending->error ? KK_FAIL : KK_PASS);
+	}
+	directory->pending_count = 0;
+}
+
+bool directory_pending(const struct directory *directory)
+{
+	return directory->pending_count > 0;
 }

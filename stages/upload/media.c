@@ -37,5 +37,5 @@ const char *media_type(const void *data, size_t size)
 		    memcmp(bytes + magic->at, magic->more, more) == 0)
 			return magic->type;
 	}
-	return "application/octet-stream";
+	return NULL;
 }

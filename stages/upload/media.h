@@ -6,7 +6,10 @@
 
 #include <stddef.h>
 
-/* media_type - by the magic bytes; "application/octet-stream" if they are not known. A static text. */
+/* What is sent where nothing is known. */
+#define MEDIA_UNKNOWN "application/octet-stream"
+
+/* media_type - by the magic bytes; NULL if they are not known. A static text. */
 const char *media_type(const void *data, size_t size);
 
 #endif

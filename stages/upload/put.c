@@ -66,6 +66,36 @@ static int make_url(const struct kk_item *item, const struct put_settings *setti
 	return 0;
 }
 
+static bool is_status(const char *text)
+{
+	return strlen(text) == 3 && strspn(text, "0123456789") == 3 && text[0] >= '2' && text[0] <= '5';
+}
+
+static bool is_media_type(const char *text)
+{
+	size_t length = strlen(text);
+
+	for (size_t i = 0; i < length; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			return false;
+	return length > 0 && length < 128 && strchr(text, '/');
+}
+
+int put_check(const struct put_settings *settings, char *why, size_t why_size)
+{
+	for (size_t i = 0; i < settings->expect->count; i++) {
+		if (!is_status(settings->expect->at[i])) {
+			snprintf(why, why_size, "expect: \"%s\" is not a status such as 201", settings->expect->at[i]);
+			return -1;
+		}
+	}
+	if (*settings->type && !is_media_type(settings->type)) {
+		snprintf(why, why_size, "type: \"%s\" is not a media type such as image/jpeg", settings->type);
+		return -1;
+	}
+	return 0;
+}
+
 enum kk_verdict put_submit(struct http *http, const struct put_settings *settings, struct kk_item *item)
 {
 	struct request *request;
@@ -82,6 +112,10 @@ enum kk_verdict put_submit(struct http *http, const struct put_settings *setting
 	put->data = item->data;
 	put->size = item->size;
 	put->asking = settings->existing != EXISTING_OVERWRITE;
+	if (checksum_header(settings->checksum, put->data, put->size, put->checksum) != 0) {
+		http_give_back(request);
+		return kk_fail(item, KK_FAIL_OTHER, "the checksum cannot be computed");
+	}
 	return http_start(request, url.text);
 }
 
@@ -108,27 +142,53 @@ static int seek_payload(void *user, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_OK;
 }
 
-static bool is_media_type(const char *text)
-{
-	size_t length = strlen(text);
-
-	for (size_t i = 0; i < length; i++)
-		if (text[i] < ' ' || text[i] > '~')
-			return false;
-	return length > 0 && length < 128 && strchr(text, '/');
-}
-
-static void add_content_type(struct request *request)
+/* In order: what the config says, what an earlier stage made of the payload, its magic bytes, what its server said. */
+static const char *type_of(struct request *request)
 {
 	const struct put *put = http_job(request);
-	const char *type = kk_field(http_item(request), "content_type");
-	char line[160];
+	const struct kk_item *item = http_item(request);
+	const char *made = kk_field(item, "content_type"), *said = kk_field(item, "type");
+	const char *magic = media_type(put->data, put->size);
 
-	if (!type || !is_media_type(type))
-		type = media_type(put->data, put->size);
-	snprintf(line, sizeof(line), "Content-Type: %s", type);
-	if (http_add_header(request, line) != 0)
-		http_refuse(request, KK_FAIL_MEMORY, "out of memory");
+	if (*put->settings->type)
+		return put->settings->type;
+	if (made && is_media_type(made))
+		return made;
+	return magic || !said || !is_media_type(said) ? (magic ? magic : MEDIA_UNKNOWN) : said;
+}
+
+static int add_headers(struct request *request)
+{
+	const struct put *put = http_job(request);
+	char line[160];
+	int bad;
+
+	snprintf(line, sizeof(line), "Content-Type: %s", type_of(request));
+	bad = http_add_header(request, line);
+	if (*put->checksum)
+		bad |= http_add_header(request, put->checksum);
+	/* Somebody else may have put it there since we asked. */
+	if (put->settings->existing != EXISTING_OVERWRITE)
+		bad |= http_add_header(request, "If-None-Match: *");
+	return bad;
+}
+
+static int send_payload(struct put *put, CURL *easy)
+{
+	int bad = 0;
+
+	bad |= curl_easy_setopt(easy, CURLOPT_READFUNCTION, read_payload);
+	bad |= curl_easy_setopt(easy, CURLOPT_READDATA, put);
+	bad |= curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, seek_payload);
+	bad |= curl_easy_setopt(easy, CURLOPT_SEEKDATA, put);
+	if (put->settings->method == PUT_POST) {
+		bad |= curl_easy_setopt(easy, CURLOPT_POST, 1L);
+		bad |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)put->size);
+	} else {
+		bad |= curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+		bad |= curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)put->size);
+	}
+	return bad;
 }
 
 static void prepare(struct request *request, CURL *easy)
@@ -137,19 +197,35 @@ static void prepare(struct request *request, CURL *easy)
 	int bad = 0;
 
 	put->sent = 0;
-	if (put->asking) {
+	if (put->asking)
 		bad |= curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-	} else {
-		add_content_type(request);
-		bad |= curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
-		bad |= curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)put->size);
-		bad |= curl_easy_setopt(easy, CURLOPT_READFUNCTION, read_payload);
-		bad |= curl_easy_setopt(easy, CURLOPT_READDATA, put);
-		bad |= curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, seek_payload);
-		bad |= curl_easy_setopt(easy, CURLOPT_SEEKDATA, put);
-	}
+	else
+		bad |= add_headers(request) | send_payload(put, easy);
 	if (bad)
 		http_refuse(request, KK_FAIL_MEMORY, "libcurl has no memory");
+}
+
+/* What the manifest says of an output. */
+static void set_facts(struct request *request)
+{
+	const struct put *put = http_job(request);
+	struct kk_item *item = http_item(request);
+	char url[900], bytes[32];
+
+	snprintf(bytes, sizeof(bytes), "%zu", put->size);
+	if (!http_final_url(request, url, sizeof(url)) || kk_set_field(item, "output", url) != 0 ||
+	    kk_set_field(item, "bytes", bytes) != 0)
+		kk_log(item->context, KK_LOG_DEBUG, "no room for the field \"output\"");
+}
+
+static enum http_answer exists(struct request *request)
+{
+	const struct put *put = http_job(request);
+
+	if (put->settings->existing == EXISTING_SKIP)
+		return HTTP_SKIP;
+	http_refuse(request, KK_FAIL_IO, "exists already on the server");
+	return HTTP_REFUSE;
 }
 
 static enum http_answer asked(struct request *request, struct put *put, long status)
@@ -158,21 +234,34 @@ static enum http_answer asked(struct request *request, struct put *put, long sta
 		put->asking = false;
 		return HTTP_AGAIN;
 	}
-	if (status < 200 || status > 299)
-		return HTTP_BY_STATUS;
-	if (put->settings->existing == EXISTING_SKIP)
-		return HTTP_SKIP;
-	http_refuse(request, KK_FAIL_IO, "exists already on the server");
-	return HTTP_REFUSE;
+	return status >= 200 && status <= 299 ? exists(request) : HTTP_BY_STATUS;
+}
+
+static bool is_expected(const struct kk_strings *expect, long status)
+{
+	char text[16];
+
+	if (expect->count == 0)
+		return status == 200 || status == 201 || status == 204;
+	snprintf(text, sizeof(text), "%ld", status);
+	for (size_t i = 0; i < expect->count; i++)
+		if (strcmp(expect->at[i], text) == 0)
+			return true;
+	return false;
 }
 
 static enum http_answer answered(struct request *request, long status)
 {
 	struct put *put = http_job(request);
 
+	set_facts(request);
 	if (put->asking)
 		return asked(request, put, status);
-	return status == 200 || status == 201 || status == 204 ? HTTP_PASS : HTTP_BY_STATUS;
+	if (is_expected(put->settings->expect, status))
+		return HTTP_PASS;
+	if (status == 412 && put->settings->existing != EXISTING_OVERWRITE)
+		return exists(request);
+	return HTTP_BY_STATUS;
 }
 
 const struct http_ops put_ops = {

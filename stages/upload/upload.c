@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The stage `upload`: the item's payload becomes a file in a directory or a resource on an HTTP server.
  *
- * A directory settles its items in `submit`; a server, with many in flight, in `poll`.
+ * A directory settles its items in `submit`, or, where their names must reach the disk, many at once in `poll`; a
+ * server, with many in flight, always there.
  */
+#include "name.h"
 #include "put.h"
 #include "target.h"
 
@@ -14,11 +16,11 @@
 #include <unistd.h>
 
 struct options {
-	const char *to, *mode, *user_agent, *proxy, *ca_file;
-	int existing, durability;
-	int64_t in_flight, per_host, retries;
-	uint64_t timeout_ms, connect_timeout_ms, retry_delay_ms;
-	struct kk_strings headers, nameservers;
+	struct http_options http;
+	const char *to, *mode, *type;
+	int existing, durability, method, checksum;
+	int64_t subfolders;
+	struct kk_strings expect;
 };
 
 struct upload {
@@ -32,6 +34,7 @@ struct upload {
 #define AT(field) offsetof(struct options, field)
 
 static const char *const existing_words[] = {"overwrite", "skip", "error", NULL};
+static const char *const method_words[] = {[PUT_PUT] = "put", [PUT_POST] = "post", NULL};
 static const char *const durability_words[] = {"none", "normal", "full", NULL};
 
 static const struct kk_option rows[] = {
@@ -67,120 +70,66 @@ static const struct kk_option rows[] = {
         .text = "Directory: permissions of the files, in octal; the umask takes away from them.",
     },
     {
-        .name = "in_flight",
+        .name = "subfolders",
         .type = KK_OPTION_INT,
-        .at = AT(in_flight),
-        .def = "32",
-        .min = 1,
-        .max = 1024,
-        .unit = "requests",
-        .text = "Server: how many requests one worker has under way at once.",
+        .flags = KK_OPTION_AFFECTS_OUTPUT,
+        .at = AT(subfolders),
+        .def = "0",
+        .max = NAME_LEVELS,
+        .unit = "levels",
+        .text = "Directory: so many levels of directories with 256 each, by the item's id, before the file's name, for "
+                "more files than one directory should hold.",
     },
     {
-        .name = "per_host",
-        .type = KK_OPTION_INT,
-        .at = AT(per_host),
-        .def = "32",
-        .min = 1,
-        .max = 1024,
-        .unit = "requests",
-        .text = "Server: how many connections there are to it at once, shared among the stage's workers (at least one "
-                "each).",
+        .name = "method",
+        .type = KK_OPTION_ENUM,
+        .at = AT(method),
+        .def = "put",
+        .words = method_words,
+        .text = "Server: how the payload is sent.",
     },
     {
-        .name = "timeout",
-        .type = KK_OPTION_DURATION,
-        .at = AT(timeout_ms),
-        .def = "30s",
-        .min = 1,
-        .max = 86400000,
-        .text = "Server: how long one try may take in all.",
-    },
-    {
-        .name = "connect_timeout",
-        .type = KK_OPTION_DURATION,
-        .at = AT(connect_timeout_ms),
-        .def = "5s",
-        .min = 1,
-        .max = 86400000,
-        .text = "Server: how long a connection may take to be made, with TLS.",
-    },
-    {
-        .name = "retries",
-        .type = KK_OPTION_INT,
-        .at = AT(retries),
-        .def = "2",
-        .max = 100,
-        .unit = "tries",
-        .text =
-            "Server: how often a try that failed for a passing reason is repeated (no connection, time-out, 429, 5xx).",
-    },
-    {
-        .name = "retry_delay",
-        .type = KK_OPTION_DURATION,
-        .at = AT(retry_delay_ms),
-        .def = "1s",
-        .min = 1,
-        .max = 3600000,
-        .text = "Server: the pause before the first retry, varied by chance; it doubles, up to 30s.",
-    },
-    {
-        .name = "user_agent",
+        .name = "type",
         .type = KK_OPTION_STRING,
-        .at = AT(user_agent),
-        .def = "kakehi/0.1 (image pipeline)",
-        .text = "Server: the User-Agent header.",
+        .flags = KK_OPTION_AFFECTS_OUTPUT,
+        .at = AT(type),
+        .text = "Server: the Content-Type; otherwise what the stage before says, the payload's first bytes or its "
+                "server.",
     },
     {
-        .name = "headers",
+        .name = "checksum",
+        .type = KK_OPTION_ENUM,
+        .at = AT(checksum),
+        .def = "none",
+        .words = checksum_words,
+        .text = "Server: a header by which it can check what has arrived (MD5 or SHA-256).",
+    },
+    {
+        .name = "expect",
         .type = KK_OPTION_LIST,
-        .flags = KK_OPTION_SECRET,
-        .at = AT(headers),
-        .text = "Server: more headers, each \"Name: value\".",
+        .at = AT(expect),
+        .text = "Server: the statuses that mean success; none named: 200, 201 and 204.",
     },
-    {
-        .name = "proxy",
-        .type = KK_OPTION_STRING,
-        .flags = KK_OPTION_SECRET,
-        .at = AT(proxy),
-        .text =
-            "Server: a proxy's URL (http, https, socks5h, with its port); variables such as http_proxy are ignored.",
-    },
-    {
-        .name = "nameservers",
-        .type = KK_OPTION_LIST,
-        .at = AT(nameservers),
-        .text = "Server: name servers to ask, as address or address:port, instead of those of /etc/resolv.conf.",
-    },
-    {
-        .name = "ca_file",
-        .type = KK_OPTION_STRING,
-        .flags = KK_OPTION_PATH,
-        .at = AT(ca_file),
-        .text = "Server: a PEM file of the certificate authorities to trust instead of the system's.",
-    },
+    HTTP_OPTIONS(struct options, http, "Server: ", "32", "32"),
     {0},
 };
 
-static struct http_settings settings_of(const struct options *options, unsigned workers)
+static struct http_settings settings_of(const struct options *options)
 {
-	static const struct kk_strings none = {NULL, 0};
-	unsigned share = (unsigned)options->per_host / (workers ? workers : 1);
+	/* The config names the host, no foreign data does. */
+	return (struct http_settings){.options = &options->http, .any_address = true};
+}
 
-	return (struct http_settings){
-	    .in_flight = (unsigned)options->in_flight,
-	    .per_host = share ? share : 1,
-	    .retries = (unsigned)options->retries,
-	    .timeout_ms = options->timeout_ms,
-	    .connect_timeout_ms = options->connect_timeout_ms,
-	    .retry_delay_ms = options->retry_delay_ms,
-	    .user_agent = options->user_agent,
-	    .proxy = options->proxy,
-	    .ca_file = options->ca_file,
-	    .headers = &options->headers,
-	    .nameservers = &options->nameservers,
-	    .allow_networks = &none,
-	    .any_address = true, /* the config names the host, no foreign data does */
+static struct put_settings put_of(const struct options *options, const struct target *target)
+{
+	return (struct put_settings){
+	    .root = target->root,
+	    .rest = target->rest,
+	    .method = (enum put_method)options->method,
+	    .existing = (enum existing)options->existing,
+	    .checksum = (enum checksum)options->checksum,
+	    .type = options->type,
+	    .expect = &options->expect,
 	};
 }
 
@@ -197,15 +146,25 @@ static long parse_mode(const char *text)
 static int plan(const void *given, struct kk_demand *demand, char *why, size_t why_size)
 {
 	const struct options *options = given;
-	struct http_settings settings = settings_of(options, 1);
+	struct http_settings settings = settings_of(options);
 	struct target target;
+	struct put_settings put;
+	int wrong;
 
 	if (target_parse(&target, options->to, why, why_size) != 0)
 		return -1;
-	demand->in_flight = target.http ? settings.in_flight : 1;
-	demand->heap = target.http ? http_heap(settings.in_flight) : 1U << 20;
-	demand->needs = target.http ? KK_NEED_NETWORK : KK_NEED_READ | KK_NEED_WRITE;
+	if (target.http) {
+		http_demand(&settings, sizeof(struct put), demand);
+	} else {
+		demand->in_flight = options->durability == DURABILITY_FULL ? DIRECTORY_BATCH : 1;
+		demand->heap = 1U << 20;
+		demand->needs = KK_NEED_READ | KK_NEED_WRITE;
+	}
+	put = put_of(options, &target);
+	wrong = put_check(&put, why, why_size);
 	target_free(&target);
+	if (wrong)
+		return -1;
 	if (parse_mode(options->mode) < 0) {
 		snprintf(why, why_size, "mode: \"%s\" is not permissions in octal, such as 0644", options->mode);
 		return -1;
@@ -215,14 +174,9 @@ static int plan(const void *given, struct kk_demand *demand, char *why, size_t w
 
 static int prepare_http(struct kk_context *context, struct upload *upload)
 {
-	const struct options *options = context->options;
-	struct http_settings settings = settings_of(options, context->workers);
+	struct http_settings settings = settings_of(context->options);
 
-	upload->put = (struct put_settings){
-	    .root = upload->target.root,
-	    .rest = upload->target.rest,
-	    .existing = (enum existing)options->existing,
-	};
+	upload->put = put_of(context->options, &upload->target);
 	upload->http = http_new(context, &settings, &put_ops);
 	return upload->http ? 0 : -1;
 }
@@ -236,6 +190,7 @@ static int prepare_directory(struct kk_context *context, struct upload *upload)
 	    .existing = (enum existing)options->existing,
 	    .durability = (enum durability)options->durability,
 	    .mode = (mode_t)parse_mode(options->mode),
+	    .subfolders = (unsigned)options->subfolders,
 	};
 
 	upload->never = epoll_create1(EPOLL_CLOEXEC);
@@ -278,14 +233,21 @@ static int poll_all(struct kk_context *context)
 {
 	struct upload *upload = context->state;
 
-	return upload->http ? http_poll(upload->http) : 0;
+	if (upload->http)
+		return http_poll(upload->http);
+	directory_flush(upload->directory);
+	return 0;
 }
 
 static int wait_for(struct kk_context *context, int *timeout_ms)
 {
 	struct upload *upload = context->state;
 
-	return upload->http ? http_wait(upload->http, timeout_ms) : upload->never;
+	if (upload->http)
+		return http_wait(upload->http, timeout_ms);
+	if (directory_pending(upload->directory))
+		*timeout_ms = 0;
+	return upload->never;
 }
 
 static void close_all(struct kk_context *context)
@@ -309,7 +271,7 @@ const struct kk_stage kk_stage = {
     .option_size = sizeof(struct kk_option),
     .kind = KK_SINK,
     .name = "upload",
-    .text = "Stores the payload as a file in a directory, or on an HTTP server by PUT.",
+    .text = "Stores the payload as a file in a directory, or on an HTTP server by PUT or POST.",
     .options = rows,
     .options_size = sizeof(struct options),
     .plan = plan,

@@ -32,6 +32,7 @@ static struct stage_item *put(struct stage_host *host, const char *key, const ch
 {
 	struct stage_item *item = stage_host_put(host, key, text, strlen(text));
 
+	assert_int_equal(stage_host_settle(host, 10000), 0);
 	assert_true(item->settled);
 	return item;
 }
@@ -87,6 +88,51 @@ static void test_mode_and_durability(void **state)
 		assert_int_equal(stat(harness_path("out%u/0/x", i), &status), 0);
 		assert_int_equal(status.st_mode & 07777, 0640);
 	}
+}
+
+/* Many items reach the disk together, and each of them is told. */
+static void test_durable_batch(void **state)
+{
+	struct stage_host *host = stage(harness_path("out/{field}/deep/{name}"));
+	struct stage_item *item[100];
+
+	(void)state;
+	stage_host_set(host, "durability", "full");
+	net_start(host);
+	assert_true(host->demand.in_flight > 1);
+	for (unsigned i = 0; i < 100; i++) {
+		item[i] = stage_host_item(host, harness_text("%u.x", i), "data", 4);
+		stage_host_add_field(item[i], "field", i % 2 ? "odd" : "even");
+		stage_host_give(host, item[i]);
+		/* As many as the stage has said, as in the engine. */
+		if (host->pending == host->demand.in_flight)
+			assert_int_equal(stage_host_poll(host, 0), 0);
+	}
+	assert_int_equal(stage_host_settle(host, 10000), 0);
+	for (unsigned i = 0; i < 100; i++)
+		net_expect_pass(item[i]);
+	net_end(host);
+	assert_int_equal(harness_count_files(harness_path("out/odd/deep")), 50);
+	assert_int_equal(harness_count_files(harness_path("out/even/deep")), 50);
+}
+
+static void test_subfolders_and_facts(void **state)
+{
+	struct stage_host *host = stage(harness_path("out/a-{key}/{name}.x"));
+	struct stage_item *item;
+
+	(void)state;
+	stage_host_set(host, "subfolders", "3");
+	net_start(host);
+	item = put(host, "con", "data");
+	net_expect_pass(item);
+	/* The id of the first item is 0 here. */
+	assert_string_equal(stage_host_field(item, "output"), harness_path("out/a-con/00/00/00/_con.x"));
+	assert_string_equal(stage_host_field(item, "bytes"), "4");
+	item = put(host, "x/nul", "data");
+	assert_string_equal(stage_host_field(item, "output"), harness_path("out/a-x_nul/00/00/00/_nul.x"));
+	net_end(host);
+	expect_file(harness_path("out/a-con/00/00/00/_con.x"), "data");
 }
 
 static void test_existing(void **state)
@@ -426,6 +472,8 @@ static void test_wrong_options(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_files),
     cmocka_unit_test(test_mode_and_durability),
+    cmocka_unit_test(test_durable_batch),
+    cmocka_unit_test(test_subfolders_and_facts),
     cmocka_unit_test(test_existing),
     cmocka_unit_test(test_names),
     cmocka_unit_test(test_bad_names),

@@ -41,8 +41,9 @@ static void test_bodies(void **state)
 			assert_int_equal(item->size, sizes[i]);
 			assert_int_equal(((char *)item->output)[sizes[i] - 1], 'x');
 			assert_string_equal(stage_host_field(item, "status"), "200");
-			assert_string_equal(stage_host_field(item, "content_type"), "image/jpeg");
-			assert_null(stage_host_field(item, "final_url"));
+			assert_string_equal(stage_host_field(item, "type"), "image/jpeg");
+			assert_string_equal(stage_host_field(item, "attempts"), "1");
+			assert_string_equal(stage_host_field(item, "url"), item->key);
 		}
 	}
 	net_end(host);
@@ -79,7 +80,8 @@ static void test_many_at_once(void **state)
 	(void)state;
 	stage_host_set(host, "per_host", "5");
 	net_start(host);
-	assert_int_equal(host->demand.in_flight, 64);
+	assert_int_equal(host->demand.in_flight, 64 + 192);
+	assert_int_equal(host->demand.permits, 5);
 	for (unsigned i = 0; i < 200; i++)
 		item[i] = stage_host_put(host, harness_text("%s/zeros?size=%u", base, 1000 + i), NULL, 0);
 	assert_int_equal(stage_host_settle(host, 30000), 0);
@@ -148,8 +150,10 @@ static void test_backoff_holds_no_slot(void **state)
 
 	(void)state;
 	stage_host_set(host, "per_host", "1");
+	stage_host_set(host, "in_flight", "1");
+	stage_host_set(host, "retry_delay", "2s");
 	net_start(host);
-	waiting = stage_host_put(host, harness_text("%s/429?after=2", base), NULL, 0);
+	waiting = stage_host_put(host, harness_text("%s/flaky/1", base), NULL, 0);
 	for (unsigned i = 0; i < 5; i++) {
 		item = stage_host_put(host, harness_text("%s/zeros?size=1000", base), NULL, 0);
 		while (!item->settled)
@@ -161,6 +165,81 @@ static void test_backoff_holds_no_slot(void **state)
 	net_expect_fail(waiting, KK_FAIL_HTTP_4XX, "404");
 	net_end(host);
 	assert_int_equal(net_stat(base, "\"connections\":"), 2);
+	harness_server_stop(server);
+}
+
+/* What one request is told holds for all requests to the host, and those to others go on. */
+static void test_retry_after(void **state)
+{
+	struct stage_host *host = quick();
+	struct stage_item *item[10], *other;
+	char base[64];
+	struct harness_server *server = net_origin(base, NULL);
+	uint64_t begin = harness_now_ms();
+
+	(void)state;
+	stage_host_set(host, "nameservers", base + 7);
+	net_start(host);
+	net_get(host, "%s/zeros", base);
+	item[0] = stage_host_put(host, harness_text("%s/429/1?after=1&date=1", base), NULL, 0);
+	item[1] = stage_host_put(host, harness_text("%s/429/2?after=2&times=1", base), NULL, 0);
+	assert_int_equal(stage_host_poll(host, 1000), 0);
+	while (net_stat(base, "\"/429/2\":") == 0)
+		assert_int_equal(stage_host_poll(host, 10), 0);
+	for (unsigned i = 0; i < 10; i++)
+		assert_int_equal(stage_host_poll(host, 10), 0);
+	for (unsigned i = 2; i < 10; i++)
+		item[i] = stage_host_put(host, harness_text("%s/zeros?size=%u", base, i), NULL, 0);
+	other = stage_host_put(host, harness_text("http://good.test%s/zeros", strrchr(base, ':')), NULL, 0);
+	while (!other->settled)
+		assert_int_equal(stage_host_poll(host, 5000), 0);
+	net_expect_pass(other);
+	assert_true(harness_now_ms() - begin < 1500);
+	assert_int_equal(stage_host_settle(host, 10000), 0);
+	assert_true(harness_now_ms() - begin >= 2000);
+	for (unsigned i = 2; i < 10; i++)
+		net_expect_pass(item[i]);
+	assert_int_equal(net_stat(base, "\"early\":"), 0);
+	net_end(host);
+	harness_server_stop(server);
+}
+
+/* Who asks for more than we wait for is asked once, by any of the workers. */
+static void test_long_retry_after(void **state)
+{
+	struct stage_host *host = quick();
+	char base[64];
+	struct harness_server *server = net_origin(base, NULL);
+
+	(void)state;
+	stage_host_set(host, "nameservers", base + 7);
+	stage_host_set(host, "retry_after", "5s");
+	net_start(host);
+	net_expect_fail(net_get(host, "%s/429/1?after=6", base), KK_FAIL_HTTP_429, "status 429");
+	net_expect_fail(net_get(host, "%s/zeros/1", base), KK_FAIL_HTTP_429, "left alone");
+	assert_int_equal(net_stat(base, "\"/zeros/1\":"), 0);
+	net_expect_pass(net_get(host, "http://good.test%s/zeros/2", strrchr(base, ':')));
+	net_end(host);
+	harness_server_stop(server);
+}
+
+static void test_rates(void **state)
+{
+	struct stage_host *host = quick();
+	char base[64];
+	struct harness_server *server = net_origin(base, NULL);
+	uint64_t begin;
+
+	(void)state;
+	stage_host_set(host, "per_host_rate", "20");
+	net_start(host);
+	begin = harness_now_ms();
+	for (unsigned i = 0; i < 40; i++)
+		stage_host_put(host, harness_text("%s/zeros/%u", base, i), NULL, 0);
+	assert_int_equal(stage_host_settle(host, 10000), 0);
+	assert_in_range(harness_now_ms() - begin, 900, 5000);
+	assert_in_range(net_stat(base, "\"busiest\":"), 15, 41);
+	net_end(host);
 	harness_server_stop(server);
 }
 
@@ -287,7 +366,7 @@ static void test_redirects(void **state)
 	net_expect_fail(net_get(host, "%s/to-metadata", base), KK_FAIL_BLOCKED_ADDRESS, "link-local");
 	item = net_get(host, "%s/a/relative", base);
 	net_expect_pass(item);
-	assert_string_equal(stage_host_field(item, "final_url"), harness_text("%s/echo?Signature=***&v=1", base));
+	assert_string_equal(stage_host_field(item, "url"), harness_text("%s/echo?Signature=***&v=1", base));
 	assert_non_null(memmem(item->output, item->size, "GET /echo?Signature=abc&v=1 HTTP/1.1", 36));
 	net_end(host);
 	harness_server_stop(server);
@@ -338,11 +417,11 @@ static void test_opting_out(void **state)
 
 	(void)state;
 	net_start(host);
-	net_expect_fail(net_get(host, "%s/robots/us", base), KK_FAIL_OPTED_OUT, "X-Robots-Tag");
+	net_expect_fail(net_get(host, "%s/robots/us", base), KK_FAIL_OPTED_OUT, "header");
 	net_expect_fail(net_get(host, "%s/robots/second", base), KK_FAIL_OPTED_OUT, "");
 	net_expect_pass(net_get(host, "%s/robots/other", base));
 	net_end(host);
-	stage_host_set(rude, "opt_out", "false");
+	stage_host_set(rude, "opt_out", "ignore");
 	net_start(rude);
 	net_expect_pass(net_get(rude, "%s/robots/us", base));
 	net_end(rude);
@@ -487,13 +566,16 @@ static void test_no_room(void **state)
 	assert_int_equal(stage_host_settle(host, 10000), 0);
 	net_expect_pass(large);
 	assert_int_equal(large->size, 180000);
-	later = stage_host_item(host, harness_text("%s/zeros?size=100", origin), NULL, 0);
-	host->in_async = true;
-	assert_int_equal(host->stage->submit(&host->context, &later->item), KK_LATER);
-	host->in_async = false;
-	later->settled = true;
+	/* Without room for its beginning an answer is not even asked for. */
+	later = stage_host_put(host, harness_text("%s/zeros/later", origin), NULL, 0);
+	for (uint64_t begin = harness_now_ms(); harness_now_ms() - begin < 600;)
+		assert_int_equal(stage_host_poll(host, 50), 0);
+	assert_false(later->settled);
+	assert_int_equal(net_stat(origin, "\"/zeros/later\":"), 0);
 	stage_host_forget(host, large);
-	net_expect_pass(net_get(host, "%s/zeros?size=100", origin));
+	assert_int_equal(stage_host_poll(host, 0), 0);
+	assert_int_equal(stage_host_settle(host, 10000), 0);
+	net_expect_pass(later);
 	net_end(host);
 	harness_server_stop(server);
 }
@@ -735,18 +817,33 @@ static void test_sandboxed(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_bodies),          cmocka_unit_test(test_empty_and_unclean),
-    cmocka_unit_test(test_many_at_once),    cmocka_unit_test(test_statuses),
-    cmocka_unit_test(test_retries),         cmocka_unit_test(test_backoff_holds_no_slot),
-    cmocka_unit_test(test_broken_answers),  cmocka_unit_test(test_no_server),
-    cmocka_unit_test(test_times),           cmocka_unit_test(test_no_straggler),
-    cmocka_unit_test(test_too_large),       cmocka_unit_test(test_redirects),
-    cmocka_unit_test(test_headers),         cmocka_unit_test(test_opting_out),
-    cmocka_unit_test(test_blocked),         cmocka_unit_test(test_bad_urls),
-    cmocka_unit_test(test_names),           cmocka_unit_test(test_name_trouble),
-    cmocka_unit_test(test_no_room),         cmocka_unit_test(test_growing_against_room),
-    cmocka_unit_test(test_proxy),           cmocka_unit_test(test_wrong_options),
-    cmocka_unit_test(test_missing_ca_file), cmocka_unit_test(test_tls),
+    cmocka_unit_test(test_bodies),
+    cmocka_unit_test(test_empty_and_unclean),
+    cmocka_unit_test(test_many_at_once),
+    cmocka_unit_test(test_statuses),
+    cmocka_unit_test(test_retries),
+    cmocka_unit_test(test_backoff_holds_no_slot),
+    cmocka_unit_test(test_broken_answers),
+    cmocka_unit_test(test_retry_after),
+    cmocka_unit_test(test_long_retry_after),
+    cmocka_unit_test(test_rates),
+    cmocka_unit_test(test_no_server),
+    cmocka_unit_test(test_times),
+    cmocka_unit_test(test_no_straggler),
+    cmocka_unit_test(test_too_large),
+    cmocka_unit_test(test_redirects),
+    cmocka_unit_test(test_headers),
+    cmocka_unit_test(test_opting_out),
+    cmocka_unit_test(test_blocked),
+    cmocka_unit_test(test_bad_urls),
+    cmocka_unit_test(test_names),
+    cmocka_unit_test(test_name_trouble),
+    cmocka_unit_test(test_no_room),
+    cmocka_unit_test(test_growing_against_room),
+    cmocka_unit_test(test_proxy),
+    cmocka_unit_test(test_wrong_options),
+    cmocka_unit_test(test_missing_ca_file),
+    cmocka_unit_test(test_tls),
     cmocka_unit_test(test_sandboxed),
 };
 HARNESS_MAIN(tests)

@@ -83,7 +83,7 @@ unsigned long net_stat(const char *base, const char *after)
 
 	stage_host_set(host, "allow_networks", "127.0.0.0/8");
 	net_start(host);
-	item = net_get(host, "%s/stats", base);
+	item = net_get(host, "%s/-/stats", base);
 	net_expect_pass(item);
 	text = harness_text("%.*s", (int)item->size, (const char *)item->output);
 	found = strstr(text, after);

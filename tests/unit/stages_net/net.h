@@ -29,7 +29,7 @@ void net_expect_fail(const struct stage_item *item, enum kk_fail_class why, cons
 /* net_expect_pass - it has passed; if not, the test's output says why. */
 void net_expect_pass(const struct stage_item *item);
 
-/* net_stat - a number of the origin's /stats, behind the text `after`. */
+/* net_stat - a number of the origin's statistics, behind the text `after`. */
 unsigned long net_stat(const char *base, const char *after);
 
 #endif

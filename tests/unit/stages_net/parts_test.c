@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parts of the network stages that need no network: address filter, redaction, opt-out header, timers, patterns. */
+#include "download/image_header.h"
 #include "download/robots.h"
+#include "download/rules.h"
 #include "http/address.h"
+#include "http/base64.h"
 #include "http/outcome.h"
 #include "http/redact.h"
+#include "http/retry_after.h"
 #include "http/timers.h"
+#include "upload/name.h"
 #include "upload/target.h"
 
 /* After stage.h: cmocka makes a macro of the word `fail`. */
@@ -234,6 +239,14 @@ static void test_robots(void **state)
 	    {"X-Robots-Tag: ,,", false},
 	    {"X-Robots-Tags: noai", false},
 	    {"Robots: noai", false},
+	    {"X-Robots-Tag: unavailable_after: Saturday, 25-Jun-30 15:00:00 PST, noai", true},
+	    {"X-Robots-Tag: unavailable_after: 2030-06-25T15:00:00, noindex", true},
+	    {"X-Robots-Tag: otherbot: unavailable_after: 25 Jun 2030 15:00:00 PST, noai", false},
+	    {"X-Robots-Tag: \x01: noai", false},
+	    {"TDM-Reservation: 1", true},
+	    {"tdm-reservation:1", true},
+	    {"TDM-Reservation: 0", false},
+	    {"TDM-Reservation: 10", false},
 	};
 
 	(void)state;
@@ -292,8 +305,221 @@ static void test_delays(void **state)
 	outcome.retry_after_ms = 7000;
 	assert_int_equal(outcome_delay_ms(&outcome, 1000, 1, 0), 7000);
 	assert_true(outcome_retryable(&outcome));
-	outcome.retry_after_ms = RETRY_AFTER_MOST_MS + 1;
+	outcome.final = true;
 	assert_false(outcome_retryable(&outcome));
+}
+
+static void test_retry_after(void **state)
+{
+	/* Sun, 06 Nov 1994 08:49:37 GMT */
+	static const time_t then = 784111777;
+	static const struct {
+		const char *value;
+		uint64_t ms;
+	} rows[] = {
+	    {"0", 0},
+	    {"1", 1000},
+	    {" 120 ", 120000},
+	    {"86400", 86400000},
+	    {"99999999999999999999999999", RETRY_AFTER_MOST_MS},
+	    {"12x", 0},
+	    {"-5", 0},
+	    {"1.5", 0},
+	    {"", 0},
+	    {"soon", 0},
+	    {"Sun, 06 Nov 1994 08:49:37 GMT", 10000},
+	    {"Sunday, 06-Nov-94 08:49:37 GMT", 10000},
+	    {"Sun Nov  6 08:49:37 1994", 10000},
+	    {"Sun, 06 Nov 1994 08:49:27 GMT", 0},
+	    {"Sun, 06 Nov 1993 08:49:27 GMT", 0},
+	    {"Sun, 06 Nov 2094 08:49:37 GMT", RETRY_AFTER_MOST_MS},
+	    {"Sun, 06 Nov 1994 08:49:37 GMT, and more", 0},
+	    {"Sun, 06 Nov 99999999999999 08:49:37 GMT", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (retry_after_ms(rows[i].value, then - 10) != rows[i].ms)
+			fail_msg("\"%s\": %llu", rows[i].value,
+			         (unsigned long long)retry_after_ms(rows[i].value, then - 10));
+}
+
+static void test_base64(void **state)
+{
+	static const char *const rows[][2] = {{"", ""},
+	                                      {"f", "Zg=="},
+	                                      {"fo", "Zm8="},
+	                                      {"foo", "Zm9v"},
+	                                      {"foob", "Zm9vYg=="},
+	                                      {"fooba", "Zm9vYmE="},
+	                                      {"\xff\xfe", "//4="},
+	                                      {"foobar", "Zm9vYmFy"}};
+	char to[BASE64_SIZE(6)];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_string_equal(base64_encode(rows[i][0], strlen(rows[i][0]), to), rows[i][1]);
+}
+
+/* ---- images, by their first bytes */
+
+#define BYTES(text) text, sizeof(text) - 1
+
+static const struct {
+	const char *bytes;
+	size_t size;
+	enum image_verdict verdict;
+	uint32_t width, height;
+} headers[] = {
+    {BYTES("\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\x75\x30\0\0\x01\x00\x08\x02"), IMAGE_SIZED, 30000, 256},
+    {BYTES("\x89PNG\r\n\x1a\n\0\0\0\x0dIHDX\0\0\x75\x30\0\0\x01\x00"), IMAGE_UNSIZED, 0, 0},
+    {BYTES("\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\0\0\0\0\0"), IMAGE_UNSIZED, 0, 0},
+    {BYTES("GIF89a\x10\x27\x01\x00\x00"), IMAGE_SIZED, 10000, 1},
+    {BYTES("GIF87a\x00\x00\x01\x00"), IMAGE_UNSIZED, 0, 0},
+    {BYTES("GIF88a\x00\x00\x01\x00"), IMAGE_NONE, 0, 0},
+    {BYTES("RIFF....WEBPVP8 ....\0\0\0\x9d\x01\x2a\x40\x41\x00\x02"), IMAGE_SIZED, 0x140, 512},
+    {BYTES("RIFF....WEBPVP8 ....\0\0\0\x9d\x01\x2b\x40\x01\x00\x02"), IMAGE_UNSIZED, 0, 0},
+    {BYTES("RIFF....WEBPVP8X....\0\0\0\0\xff\xff\x00\x00\x00\x01"), IMAGE_SIZED, 65536, 65537},
+    {BYTES("RIFF....WEBPVP8L....\x2f\xff\xc0\x03\x00\0\0\0\0\0"), IMAGE_SIZED, 256, 16},
+    {BYTES("RIFF....WAVE"), IMAGE_NONE, 0, 0},
+    {BYTES("\xff\xd8\xff\xe0\0\x04..\xff\xff\xc2\0\x0b\x08\x01\x00\x02\x00"), IMAGE_SIZED, 512, 256},
+    {BYTES("\xff\xd8\xff\xc4\0\x02\xff\xc0\0\x0b\x08\0\0\x02\x00"), IMAGE_UNSIZED, 0, 0},
+    {BYTES("\xff\xd8\xff\xda\0\x02"), IMAGE_UNSIZED, 0, 0},
+    {BYTES("\xff\xd8\xff\xe0\0\x01xxxxxxxx"), IMAGE_UNSIZED, 0, 0},
+    {BYTES("\xff\xd8\xff\xe0\0\x04..xxxxxxx"), IMAGE_UNSIZED, 0, 0},
+    {BYTES("\xff\xd8\xff\xe1\xff\xff............"), IMAGE_MORE, 0, 0},
+    {BYTES("\0\0\0\x10"
+           "ftypavif....\0\0\0\x30meta....\0\0\0\x24iprp\0\0\0\x1cipco\0\0\0\x14ispe....\0\0\x10\0"
+           "\0\0\x08\0\0\0\0\x08mdat"),
+     IMAGE_SIZED, 4096, 2048},
+    {BYTES("\0\0\0\x10"
+           "ftypavif....\0\0\0\x08mdat........"),
+     IMAGE_UNSIZED, 0, 0},
+    {BYTES("\0\0\0\x10"
+           "ftypavif....\0\0\0\x01"
+           "free"),
+     IMAGE_UNSIZED, 0, 0},
+    {BYTES("\0\0\0\x10"
+           "ftypqt  "),
+     IMAGE_NONE, 0, 0},
+    {BYTES("II*\0...."), IMAGE_UNSIZED, 0, 0},
+    {BYTES("BM"), IMAGE_UNSIZED, 0, 0},
+    {BYTES("<html>"), IMAGE_NONE, 0, 0},
+    {BYTES(""), IMAGE_MORE, 0, 0},
+};
+
+/* Each is judged at every length, out of memory of just that length; with less it may want more, but say nothing else.
+ */
+static void test_image_headers(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+		for (size_t size = 0; size <= headers[i].size; size++) {
+			uint32_t width = 0, height = 0;
+			char *copy = malloc(size ? size : 1);
+			enum image_verdict verdict;
+
+			assert_non_null(copy);
+			memcpy(copy, headers[i].bytes, size);
+			verdict = image_header(copy, size, &width, &height);
+			free(copy);
+			if (verdict != headers[i].verdict && (size == headers[i].size || verdict != IMAGE_MORE))
+				fail_msg("row %zu, %zu bytes: %d", i, size, verdict);
+			if (verdict == IMAGE_SIZED && (width != headers[i].width || height != headers[i].height))
+				fail_msg("row %zu, %zu bytes: %u x %u", i, size, width, height);
+		}
+	}
+}
+
+static void test_rules(void **state)
+{
+	static const char *const types[] = {"image/*", "application/octet-stream"};
+	const struct kk_strings list = {types, 2};
+	struct rules rules = {.max_pixels = 1000000, .max_side = 20000, .images = true, .types = &list};
+	struct reason reason;
+	bool known;
+
+	(void)state;
+	assert_true(rules_take_type(&rules, "image/png", &reason));
+	assert_true(rules_take_type(&rules, " Image/JPEG; q=1", &reason));
+	assert_true(rules_take_type(&rules, "application/octet-stream", &reason));
+	assert_true(rules_take_type(&rules, NULL, &reason));
+	assert_true(rules_take_type(&rules, "", &reason));
+	assert_false(rules_take_type(&rules, "text/html; charset=utf-8", &reason));
+	assert_int_equal(reason.class, KK_FAIL_NOT_AN_IMAGE);
+	assert_string_equal(reason.text, "its type is text/html, which is not among `types`");
+	assert_false(rules_take_type(&rules, "application/octet-streams", &reason));
+	assert_false(rules_take_type(&rules, "image", &reason));
+	assert_false(rules_take_type(&rules, "x\x1b[2J", &reason));
+	assert_null(strchr(reason.text, 0x1b));
+
+	assert_true(rules_take_beginning(&rules, BYTES("GIF89a\xe8\3\xe8\3"), false, &known, &reason));
+	assert_true(known);
+	assert_false(rules_take_beginning(&rules, BYTES("GIF89a\xe9\3\xe8\3"), false, &known, &reason));
+	assert_int_equal(reason.class, KK_FAIL_TOO_LARGE);
+	assert_non_null(strstr(reason.text, "1001 x 1000"));
+	assert_false(rules_take_beginning(&rules, BYTES("GIF89a\x21\x4e\1\0"), false, &known, &reason));
+	assert_non_null(strstr(reason.text, "max_side"));
+	assert_true(rules_take_beginning(&rules, BYTES("GIF"), false, &known, &reason));
+	assert_false(known);
+	assert_false(rules_take_beginning(&rules, BYTES("GIF"), true, &known, &reason));
+	assert_int_equal(reason.class, KK_FAIL_NOT_AN_IMAGE);
+	assert_false(rules_take_beginning(&rules, "", 0, true, &known, &reason));
+	assert_false(rules_take_beginning(&rules, BYTES("<html>"), false, &known, &reason));
+	rules.images = false;
+	assert_true(rules_take_beginning(&rules, BYTES("<html>"), false, &known, &reason));
+}
+
+/* ---- names of outputs */
+
+static void test_names(void **state)
+{
+	static const char *const rows[][2] = {
+	    {"a/b", "a/b"},         {"-rf", "_-rf"},         {"a/-rf/-x", "a/_-rf/_-x"},
+	    {"con", "_con"},        {"NUL.jpg", "_NUL.jpg"}, {"com1.x", "_com1.x"},
+	    {"com0", "com0"},       {"coma1", "coma1"},      {"x/Lpt9/y", "x/_Lpt9/y"},
+	    {"console", "console"}, {"a-b", "a-b"},          {"", ""},
+	};
+	char path[32];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		strcpy(path, rows[i][0]);
+		assert_true(name_make_safe(path, sizeof(path)));
+		assert_string_equal(path, rows[i][1]);
+	}
+	strcpy(path, "-/-/-");
+	assert_false(name_make_safe(path, 8));
+	strcpy(path, "-/-/-");
+	assert_true(name_make_safe(path, 9));
+	strcpy(path, "x/y.jpg");
+	assert_true(name_spread(path, sizeof(path), "0123456789", 2));
+	assert_string_equal(path, "x/01/23/y.jpg");
+	strcpy(path, "y.jpg");
+	assert_true(name_spread(path, 9, "0123456789", 1));
+	assert_string_equal(path, "01/y.jpg");
+	assert_false(name_spread(path, 11, "0123456789", 1));
+}
+
+static void test_paths(void **state)
+{
+	static const char *const wrong[] = {
+	    "", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/..", ".kakehi-a.part", "a/.kakehi-", "./a"};
+	char longest[300];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		if (name_is_path(wrong[i]))
+			fail_msg("\"%s\"", wrong[i]);
+	memset(longest, 'x', sizeof(longest));
+	longest[255] = 0;
+	assert_true(name_is_path(longest));
+	longest[255] = 'x';
+	longest[256] = 0;
+	assert_false(name_is_path(longest));
+	longest[100] = '/';
+	assert_true(name_is_path(longest));
+	assert_true(name_is_path("..a/...b"));
 }
 
 /* ---- where outputs go */
@@ -345,10 +571,21 @@ static void test_wrong_targets(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_addresses),        cmocka_unit_test(test_address_of_no_network),
-    cmocka_unit_test(test_allowed_networks), cmocka_unit_test(test_wrong_networks),
-    cmocka_unit_test(test_redaction),        cmocka_unit_test(test_robots),
-    cmocka_unit_test(test_timers),           cmocka_unit_test(test_delays),
-    cmocka_unit_test(test_targets),          cmocka_unit_test(test_wrong_targets),
+    cmocka_unit_test(test_addresses),
+    cmocka_unit_test(test_address_of_no_network),
+    cmocka_unit_test(test_allowed_networks),
+    cmocka_unit_test(test_wrong_networks),
+    cmocka_unit_test(test_redaction),
+    cmocka_unit_test(test_robots),
+    cmocka_unit_test(test_timers),
+    cmocka_unit_test(test_delays),
+    cmocka_unit_test(test_targets),
+    cmocka_unit_test(test_wrong_targets),
+    cmocka_unit_test(test_retry_after),
+    cmocka_unit_test(test_base64),
+    cmocka_unit_test(test_image_headers),
+    cmocka_unit_test(test_rules),
+    cmocka_unit_test(test_names),
+    cmocka_unit_test(test_paths),
 };
 HARNESS_MAIN(tests)

@@ -39,7 +39,7 @@ static void test_put(void **state)
 	host = stage(base, "/put/{name}.jpg");
 	net_start(host);
 	assert_int_equal(host->demand.needs, KK_NEED_NETWORK);
-	assert_int_equal(host->demand.in_flight, 32);
+	assert_int_equal(host->demand.in_flight, 32 + 192);
 	assert_int_equal(host->demand.largest, 0);
 	for (unsigned i = 0; i < 100; i++)
 		item[i] = stage_host_put(host, harness_text("%u.x", i), data, 2000 * i);

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,15 +16,13 @@
 #define DIRECTORY (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
 /* One component; made first if it is missing. */
-static int step(int at, const char *name, bool make, bool sync)
+static int step(int at, const char *name, bool make)
 {
 	int fd = openat(at, name, DIRECTORY | O_NOFOLLOW);
 
 	if (fd >= 0 || errno != ENOENT || !make)
 		return fd;
 	if (mkdirat(at, name, 0777) != 0 && errno != EEXIST)
-		return -1;
-	if (sync && fsync(at) != 0)
 		return -1;
 	return openat(at, name, DIRECTORY | O_NOFOLLOW);
 }
@@ -33,7 +33,7 @@ static bool climbs(const char *name)
 }
 
 /* Goes down component by component. */
-static int walk(int root, const char *path, bool make, bool sync)
+static int walk(int root, const char *path, bool make)
 {
 	char copy[PATH_MAX], *rest = copy, *name;
 	int at = root, next, error;
@@ -44,7 +44,7 @@ static int walk(int root, const char *path, bool make, bool sync)
 	}
 	while ((name = strsep(&rest, "/"))) {
 		errno = EXDEV;
-		next = climbs(name) ? -1 : step(at, name, make, sync);
+		next = climbs(name) ? -1 : step(at, name, make);
 		error = errno;
 		if (at != root)
 			close(at);
@@ -56,23 +56,56 @@ static int walk(int root, const char *path, bool make, bool sync)
 	return at;
 }
 
-static int open_at_once(int root, const char *path)
+static int open_at_once(int root, const char *path, int flags)
 {
 	struct open_how how = {
-	    .flags = DIRECTORY,
+	    .flags = (uint64_t)flags,
 	    .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
 
 	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
 }
 
-int beneath_open_dir(int root, const char *path, bool sync)
+/* EAGAIN: a rename somewhere else made the kernel unsure. ENOSYS, EPERM: an old kernel, a strict container. */
+static bool is_unsure(int error)
 {
-	int fd = open_at_once(root, path);
+	return error == EAGAIN || error == ENOSYS || error == EPERM;
+}
 
-	/* EAGAIN: a rename somewhere else made the kernel unsure. ENOSYS, EPERM: an old kernel, a strict container. */
-	if (fd < 0 && (errno == ENOENT || errno == EAGAIN || errno == ENOSYS || errno == EPERM))
-		fd = walk(root, path, true, sync);
+int beneath_open_dir(int root, const char *path)
+{
+	int fd = open_at_once(root, path, DIRECTORY);
+
+	if (fd < 0 && (errno == ENOENT || is_unsure(errno)))
+		fd = walk(root, path, true);
+	return fd;
+}
+
+int beneath_open_file(int root, const char *path)
+{
+	/* Neither a pipe nor a device may make us wait. */
+	const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	int fd = open_at_once(root, path, flags), dir = root, error;
+	char copy[PATH_MAX], *slash;
+
+	if (fd >= 0 || !is_unsure(errno))
+		return fd;
+	if (snprintf(copy, sizeof(copy), "%s", path) >= (int)sizeof(copy)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	slash = strrchr(copy, '/');
+	if (slash) {
+		*slash = 0;
+		dir = walk(root, copy, false);
+	}
+	errno = dir < 0 ? errno : EXDEV;
+	if (dir >= 0 && !climbs(slash ? slash + 1 : copy))
+		fd = openat(dir, slash ? slash + 1 : copy, flags | O_NOFOLLOW);
+	error = errno;
+	if (dir >= 0 && dir != root)
+		close(dir);
+	errno = error;
 	return fd;
 }
 
