@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PAIRS = 4, MEMBERS = 2 * PAIRS, ENTRIES = 4096, KILL_MS = 50, PARENT_ROLE = 511, ROUNDS_MAX = 7 };
+enum { PAIRS = 4, MEMBERS = 2 * PAIRS, ENTRIES = 4096, KILL_MS = 50, PARENT_ROLE = 511, ROUNDS_MAX = 15 };
 enum { WORK, FREE };
 
 /* One measurement. Members that are started later see the same pointers: they are forked from here. */
@@ -210,7 +210,7 @@ static double run(int deaths, bool kills)
 
 int section_kills(const struct options *options)
 {
-	const int rounds = options->quick ? 1 : ROUNDS_MAX, deaths = options->quick ? 4 : 40;
+	const int rounds = options->quick ? 1 : ROUNDS_MAX, deaths = options->quick ? 4 : 20;
 	double calm[ROUNDS_MAX], hunted[ROUNDS_MAX], ratio[ROUNDS_MAX];
 	for (int i = 0; i < rounds; i++) {
 		calm[i] = run(deaths, false);

@@ -11,6 +11,7 @@ static const struct section {
 	int (*run)(const struct options *options);
 	const char *what;
 } sections[] = {
+    {"alone", section_alone, "what a hop costs when nobody disturbs"},
     {"handles", section_handles, "8-byte handles from process to process"},
     {"payload", section_payload, "64 B, 4 KiB and 1 MiB, written and read"},
     {"latency", section_latency, "half a round trip"},

@@ -272,28 +272,6 @@ static double run_pair(const struct options *options, const struct rival *rival,
 	return rate;
 }
 
-/* One process writes and reads, in turn over as many buffers as there are entries (or one). */
-static double run_floor(const struct options *options, const struct size *size, uint32_t buffers)
-{
-	char *data = shared_map(size->bytes * buffers);
-	if (!data)
-		return -1;
-	const uint64_t start = now_ns(), until = start + (options->quick ? 20 : 300) * UINT64_C(1000000);
-	uint64_t count = 0, end = 0;
-	do {
-		uint64_t *words = (uint64_t *)(void *)(data + count % buffers * size->bytes);
-		uint64_t wanted = fill_words(words, size->bytes / 8, count);
-		/* The compiler must not know what it has just written. */
-		__asm__ __volatile__("" : : "r"(words) : "memory");
-		if (sum_words(words, size->bytes / 8) != wanted)
-			mismatch("memory does not hold what was written to it");
-		count++;
-		/* Reading the clock costs as much as the smallest payload. */
-	} while (count % 64 || (end = now_ns()) < until);
-	shared_unmap(data, size->bytes * buffers);
-	return (double)count * 1e9 / (double)(end - start);
-}
-
 static double run_python(const struct options *options, const struct size *size)
 {
 	char bytes[24];
@@ -323,33 +301,47 @@ static void print_ratio(const char *name, const double *ratios)
 	printf("\n");
 }
 
-/* Kakehi, Vyukov and the two floors take turns. */
+enum { KAKEHI, VYUKOV, BARE_PAIR, ALONE, ALONE_ONE, CONTESTANTS };
+
+static double run_contestant(const struct options *options, int who, const struct size *size)
+{
+	const struct floor floor = {size->bytes, who == ALONE_ONE ? 1 : size->entries, options->quick ? 20 : 200};
+	if (who == KAKEHI || who == VYUKOV)
+		return run_pair(options, who == KAKEHI ? &rival_kakehi : &rival_vyukov, size);
+	return who == BARE_PAIR ? floor_pair(&floor) : floor_alone(&floor);
+}
+
+/* Kakehi, Vyukov and the floors take turns. */
 static void compare(const struct options *options)
 {
-	const int rounds = options->quick ? 1 : 7;
-	double rate[4][SIZES], ratio[3][SIZES];
+	static const char *const names[CONTESTANTS] = {
+	    [KAKEHI] = "kakehi, in blocks",
+	    [VYUKOV] = "Vyukov, in fixed buffers",
+	    [BARE_PAIR] = "two processes and two counters",
+	    [ALONE] = "one process, the same buffers",
+	    [ALONE_ONE] = "one process, one buffer",
+	};
+	const int rounds = options->quick ? 1 : ROUNDS_MAX;
+	double rate[CONTESTANTS][SIZES], ratio[CONTESTANTS][SIZES];
 	for (size_t s = 0; s < SIZES; s++) {
-		double of[4][ROUNDS_MAX], ratios[3][ROUNDS_MAX];
-		for (int round = 0; round < rounds; round++) {
-			of[0][round] = run_pair(options, &rival_kakehi, &sizes[s]);
-			of[1][round] = run_pair(options, &rival_vyukov, &sizes[s]);
-			of[2][round] = run_floor(options, &sizes[s], sizes[s].entries);
-			of[3][round] = run_floor(options, &sizes[s], 1);
-			for (int i = 0; i < 3; i++)
-				ratios[i][round] = of[0][round] / of[i + 1][round];
+		double of[CONTESTANTS][ROUNDS_MAX], ratios[CONTESTANTS][ROUNDS_MAX];
+		for (int round = 0; round < rounds; round++)
+			for (int who = 0; who < CONTESTANTS; who++) {
+				of[who][round] = run_contestant(options, who, &sizes[s]);
+				ratios[who][round] = of[KAKEHI][round] / of[who][round];
+			}
+		for (int who = 0; who < CONTESTANTS; who++) {
+			rate[who][s] = median(of[who], (size_t)rounds);
+			ratio[who][s] = median(ratios[who], (size_t)rounds);
 		}
-		for (int i = 0; i < 4; i++)
-			rate[i][s] = median(of[i], (size_t)rounds);
-		for (int i = 0; i < 3; i++)
-			ratio[i][s] = median(ratios[i], (size_t)rounds);
 	}
-	print_row("kakehi, in blocks", rate[0]);
-	print_row("Vyukov, in fixed buffers", rate[1]);
-	print_row("one process, the same buffers", rate[2]);
-	print_row("one process, one buffer", rate[3]);
-	print_ratio("kakehi : Vyukov", ratio[0]);
-	print_ratio("kakehi : one process", ratio[1]);
-	print_ratio("kakehi : one process, one buffer", ratio[2]);
+	for (int who = 0; who < CONTESTANTS; who++)
+		print_row(names[who], rate[who]);
+	for (int who = VYUKOV; who < CONTESTANTS; who++) {
+		char name[64];
+		snprintf(name, sizeof(name), ": %s", names[who]);
+		print_ratio(name, ratio[who]);
+	}
 }
 
 int section_payload(const struct options *options)

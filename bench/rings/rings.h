@@ -124,7 +124,21 @@ extern bool any_mismatch;
 /* python_figures - runs Python's script with these arguments; its numbers. How many, or negative. */
 int python_figures(const struct options *options, const char *const *arguments, double *figures, int max);
 
+/* ---- floors: what payloads reach without any ring. Payloads a second, or negative. */
+
+struct floor {
+	size_t bytes;
+	uint32_t buffers; /* written in turn */
+	int window_ms;
+};
+
+/* floor_alone - one process writes a payload and reads it. floor_pair - one writes, another reads, two counters tell
+ * them where they are. */
+double floor_alone(const struct floor *floor);
+double floor_pair(const struct floor *floor);
+
 /* ---- sections: each prints its tables. 0, or negative if it could not run. */
+int section_alone(const struct options *options);
 int section_handles(const struct options *options);
 int section_payload(const struct options *options);
 int section_latency(const struct options *options);
