@@ -237,13 +237,20 @@ static void look_twin(const struct audit *audit, const struct given *given)
 	}
 }
 
+size_t kk_audit_files(const struct kk_config_stage *stage, struct kk_diagnostics *diagnostics)
+{
+	size_t before = kk_diagnostics_count(diagnostics);
+
+	each_text(&(struct audit){.diagnostics = diagnostics}, stage, KK_OPTION_PATH | KK_OPTION_EXISTS, look_readable);
+	return kk_diagnostics_count(diagnostics) - before;
+}
+
 void kk_audit(const struct kk_config *config, bool from_stdin, struct kk_diagnostics *diagnostics)
 {
 	struct audit audit = {config, diagnostics, from_stdin};
 
 	for (size_t i = 0; i <= config->stage_count; i++) {
 		const struct kk_config_stage *stage = stage_at(config, i);
-		each_text(&audit, stage, KK_OPTION_PATH | KK_OPTION_EXISTS, look_readable);
 		each_text(&audit, stage, KK_OPTION_PATH, look_stdin);
 		each_text(&audit, stage, KK_OPTION_NAMES, look_words);
 		each_text(&audit, stage, KK_OPTION_NAMES, look_twin);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/resolve.h"
+#include "config/audit.h"
 #include "config/conceal.h"
 #include "config/module.h"
 #include "config/option.h"
@@ -273,7 +274,7 @@ static void resolve_stage(struct kk_config_stage *stage, struct kk_store *store,
 		                           resolving.count, store, report_option, &resolving);
 	if (mistakes < 0)
 		fail_memory(&resolving);
-	if (mistakes == 0 && !resolving.mistakes && pack_options(&resolving))
+	if (mistakes == 0 && !resolving.mistakes && kk_audit_files(stage, diagnostics) == 0 && pack_options(&resolving))
 		ask_demand(&resolving, options);
 }
 

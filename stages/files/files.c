@@ -90,6 +90,7 @@ static int expand(const char *path, glob_t *found)
 
 static int files_plan(const void *options, struct kk_demand *demand, char *why, size_t why_size)
 {
+	static const char *const fields[] = {NULL};
 	const struct files_options *o = options;
 	for (size_t i = 0; i < o->paths.count; i++) {
 		glob_t found;
@@ -107,6 +108,7 @@ static int files_plan(const void *options, struct kk_demand *demand, char *why, 
 		snprintf(why, why_size, "paths is empty");
 		return -1;
 	}
+	demand->fields = fields;
 	demand->largest = o->content ? o->max_bytes : 0;
 	demand->needs |= KK_NEED_READ;
 	return 0;

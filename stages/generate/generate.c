@@ -50,8 +50,10 @@ static const struct kk_option rows[] = {
 
 static int generate_plan(const void *options, struct kk_demand *demand, char *why, size_t why_size)
 {
+	static const char *const fields[] = {NULL};
 	const struct generate_options *o = options;
 	(void)why, (void)why_size;
+	demand->fields = fields;
 	demand->largest = o->size;
 	return 0;
 }

@@ -47,7 +47,7 @@ static const struct kk_option rows[] = {
 #ifndef LIST_OF_STDIN
     {.name = "path",
      .type = KK_OPTION_STRING,
-     .flags = KK_OPTION_REQUIRED | KK_OPTION_AFFECTS_OUTPUT | KK_OPTION_PATH,
+     .flags = KK_OPTION_REQUIRED | KK_OPTION_AFFECTS_OUTPUT | KK_OPTION_PATH | KK_OPTION_EXISTS,
      .at = AT(path),
      .text = "The file with the list; - is standard input."},
 #endif
@@ -223,12 +223,16 @@ static int check_file(const struct list_options *o, enum unpack_kind *kind, char
 
 static int list_plan(const void *options, struct kk_demand *demand, char *why, size_t why_size)
 {
+	static const char *const none[] = {NULL};
 	const struct list_options *o = options;
 	enum unpack_kind kind = (enum unpack_kind)o->compression;
 	if (check_texts(o, why, why_size) != 0)
 		return -1;
 	if (!is_input(o) && check_file(o, &kind, why, why_size) != 0)
 		return -1;
+	/* which columns or members there are, the list itself says */
+	if (list_format_of(o) == FORMAT_TEXT)
+		demand->fields = none;
 	demand->largest = 0;
 	demand->heap = OTHER_HEAP + o->max_line;
 	if (kind == UNPACK_ZSTD || kind == UNPACK_AUTO)

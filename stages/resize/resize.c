@@ -90,9 +90,13 @@ static int check_avif(const struct resize_options *o, char *why, size_t why_size
 
 static int resize_plan(const void *options, struct kk_demand *demand, char *why, size_t why_size)
 {
+	static const char *const fields[] = {"width",        "height",       "bytes",         "format",
+	                                     "content_type", "source_width", "source_height", "source_format",
+	                                     NULL};
 	const struct resize_options *o = options;
 	if (options_check(o, why, why_size) != 0 || check_avif(o, why, why_size) != 0)
 		return -1;
+	demand->fields = fields;
 	demand->largest = options_largest(o);
 	demand->heap = heap_bytes(o);
 	return 0;
