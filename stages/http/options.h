@@ -170,21 +170,21 @@ struct http_options {
 	{                                                                                                              \
 	    .name = "ca_file",                                                                                         \
 	    .type = KK_OPTION_STRING,                                                                                  \
-	    .flags = KK_OPTION_PATH,                                                                                   \
+	    .flags = KK_OPTION_PATH | KK_OPTION_EXISTS,                                                                \
 	    .at = HTTP_AT(owner, in, ca_file),                                                                         \
 	    .text = who "A PEM file of the certificate authorities to trust instead of the system's.",                 \
 	},                                                                                                             \
 	    {                                                                                                          \
 	        .name = "cert",                                                                                        \
 	        .type = KK_OPTION_STRING,                                                                              \
-	        .flags = KK_OPTION_PATH,                                                                               \
+	        .flags = KK_OPTION_PATH | KK_OPTION_EXISTS,                                                            \
 	        .at = HTTP_AT(owner, in, cert),                                                                        \
 	        .text = who "A PEM file with the certificate (and its chain) that identifies us to servers.",          \
 	    },                                                                                                         \
 	    {                                                                                                          \
 	        .name = "key",                                                                                         \
 	        .type = KK_OPTION_STRING,                                                                              \
-	        .flags = KK_OPTION_PATH,                                                                               \
+	        .flags = KK_OPTION_PATH | KK_OPTION_EXISTS,                                                            \
 	        .at = HTTP_AT(owner, in, key),                                                                         \
 	        .text = who "A PEM file with the key of `cert`, if it is not in the same file.",                       \
 	    },                                                                                                         \
