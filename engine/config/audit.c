@@ -186,7 +186,10 @@ static void look_word(void *user, const char *word, bool known)
 	for (size_t i = 0; kk_name_word(i); i++)
 		kk_nearest_offer(&near, kk_name_word(i));
 	struct kk_hint hint = {.nearest = near.best};
-	kk_diagnostic_error(words->audit->diagnostics, words->given->place, &hint,
+	const char *text = words->given->text, *at = strstr(text, word);
+	struct kk_place place = kk_diagnostic_inside(words->audit->diagnostics, words->given->place, text,
+	                                             at ? (size_t)(at - text) : 0);
+	kk_diagnostic_error(words->audit->diagnostics, place, &hint,
 	                    "stage \"%.80s\": option \"%.80s\": no item has anything called {%.80s}",
 	                    name_of(words->given->stage), words->given->row->name, word);
 }

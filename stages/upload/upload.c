@@ -41,7 +41,7 @@ static const struct kk_option rows[] = {
     {
         .name = "to",
         .type = KK_OPTION_STRING,
-        .flags = KK_OPTION_REQUIRED | KK_OPTION_AFFECTS_OUTPUT,
+        .flags = KK_OPTION_REQUIRED | KK_OPTION_AFFECTS_OUTPUT | KK_OPTION_NAMES,
         .at = AT(to),
         .text = "Where outputs go: a path such as out/{id}.jpg, or the URL of a server that takes PUT.",
     },
