@@ -523,6 +523,19 @@ void request_hop_done(struct request *request, CURLcode code)
 
 /* ---- time and room */
 
+/* The window has passed, and too little has come: a server that has not said a word is not slow, it does not answer. */
+static void give_up_slow(struct request *request)
+{
+	const struct http_settings *settings = &request->http->settings;
+	unsigned long long time_ms = settings->low_speed_time_ms;
+
+	if (request->head_bytes == 0 && easy_moved(request) == 0)
+		give_up(request, KK_FAIL_TIMEOUT, "no answer within %llu ms", time_ms);
+	else
+		give_up(request, KK_FAIL_SLOW, "less than %llu bytes a second for %llu ms",
+		        (unsigned long long)settings->low_speed_bytes, time_ms);
+}
+
 static void check_progress(struct request *request)
 {
 	const struct http_settings *settings = &request->http->settings;
@@ -534,8 +547,7 @@ static void check_progress(struct request *request)
 		        (unsigned long long)settings->options->timeout_ms);
 	} else if (now >= request->window_end_ms &&
 	           (uint64_t)moved * 1000 < settings->low_speed_bytes * settings->low_speed_time_ms) {
-		give_up(request, KK_FAIL_SLOW, "less than %llu bytes a second for %llu ms",
-		        (unsigned long long)settings->low_speed_bytes, (unsigned long long)settings->low_speed_time_ms);
+		give_up_slow(request);
 	} else {
 		if (now >= request->window_end_ms)
 			begin_window(request, now);

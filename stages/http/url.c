@@ -83,16 +83,24 @@ static CURLU *finish(CURLU *url, CURLUcode code)
 	return NULL;
 }
 
+/* A backslash in the authority: some programs end the host there, others do not. Nobody means well by it. */
+static bool is_ambiguous(const char *text)
+{
+	const char *authority = strstr(text, "//");
+
+	return authority && memchr(authority, '\\', 2 + strcspn(authority + 2, "/?#")) != NULL;
+}
+
 CURLU *url_parse(const char *text)
 {
-	CURLU *url = strlen(text) < URL_BYTES ? curl_url() : NULL;
+	CURLU *url = strlen(text) < URL_BYTES && !is_ambiguous(text) ? curl_url() : NULL;
 
 	return url ? finish(url, curl_url_set(url, CURLUPART_URL, text, LENIENT)) : NULL;
 }
 
 CURLU *url_follow(CURLU *base, const char *location)
 {
-	CURLU *url = strlen(location) < URL_BYTES ? curl_url_dup(base) : NULL;
+	CURLU *url = strlen(location) < URL_BYTES && !is_ambiguous(location) ? curl_url_dup(base) : NULL;
 
 	return url ? finish(url, curl_url_set(url, CURLUPART_URL, location, LENIENT)) : NULL;
 }

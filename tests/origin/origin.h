@@ -26,7 +26,7 @@
  *	hosts: { "NAME:PORT" by the Host header: {
  *	    now, most   requests under way, and the most there ever were at once
  *	    requests    how many have come
- *	    early       of them within the time that a Retry-After had asked to be left alone for (with 0.1 s of grace,
+ *	    early       of them within the time that a Retry-After had asked to be left alone for (with 0.25 s of grace,
  *	                since requests may be on their way)
  *	    busiest     the most that came within any one second } }
  *	paths: { PATH without its query: requests }

@@ -10,7 +10,7 @@
 #include <time.h>
 
 /* Requests that come so soon after a Retry-After may have been on their way. */
-#define GRACE_MS 100
+#define GRACE_MS 250
 
 /* A text and what was counted under it. */
 struct counter {
