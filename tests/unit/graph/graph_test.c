@@ -22,17 +22,25 @@ static char *edges_text(const struct kk_graph *graph)
 	return text;
 }
 
-static void expect(const char *text, unsigned lanes, const char *edges)
+/* `largest`: of the payloads that every stage but the source may make. */
+static void expect_with(const char *text, uint64_t largest, unsigned lanes, const char *edges)
 {
 	struct parsed parsed;
 	struct kk_graph graph;
 
 	parsed_config(&parsed, text);
+	for (size_t i = 0; i < parsed.config->stage_count; i++)
+		parsed.config->stages[i].demand.largest = largest;
 	assert_int_equal(kk_graph_make(parsed.config, &graph, parsed.diagnostics), KK_OK);
 	assert_string_equal(parsed_messages(&parsed), "");
 	assert_string_equal(edges_text(&graph), edges);
 	assert_int_equal(graph.lanes, lanes);
 	parsed_free(&parsed);
+}
+
+static void expect(const char *text, unsigned lanes, const char *edges)
+{
+	expect_with(text, 0, lanes, edges);
 }
 
 static void test_line(void **state)
@@ -74,6 +82,28 @@ static void test_order(void **state)
 	       1, "src/0>b/0 b/0>a/0 a/0>z/0");
 }
 
+/* One stands behind the stage itself; if payloads are made on the way there, also behind all that mix items, and in
+ * front of joins. */
+static void test_ordering(void **state)
+{
+	static const char line[] = HEAD "- { name: a, use: flight }\n"
+	                                "- { name: b, use: transform }\n"
+	                                "- { name: c, use: transform, workers: 2, order: true }\n"
+	                                "- { name: d, use: transform, workers: 2 }\n";
+	static const char join[] = HEAD "- { name: a, use: transform, workers: 2 }\n"
+	                                "- { name: b, use: transform, from: src }\n"
+	                                "- { name: c, use: transform, from: [a, b], order: true }\n"
+	                                "- { name: d, use: sink, from: b }\n";
+
+	(void)state;
+	expect(line, 1, "src/0>a/0 a/0>b/0 b/0>c/0 c/0>c:order/0 c:order/0>d/0");
+	expect_with(line, 1, 1, "src/0>a/0 a/0>a:order/0 a:order/0>b/0 b/0>c/0 c/0>c:order/0 c:order/0>d/0");
+	expect(join, 3, "src/0>a/0 src/0>b/1 a/0>c/0 b/1>c/1 b/1>d/2 c/0>c:order/0 c/1>c:order/1");
+	expect_with(join, 1, 3,
+	            "src/0>a/0 src/0>b/1 a/0>a:order/0 a:order/0>c:join/0 b/1>c:join/1 b/1>d/2 c:join/0>c/0 "
+	            "c:join/1>c/1 c/0>c:order/0 c/1>c:order/1");
+}
+
 static void test_sixteen_ways(void **state)
 {
 	char *text = HEAD;
@@ -111,6 +141,8 @@ static void test_mistakes(void **state)
 	    {HEAD "- { name: a, use: transform, from: sre }\n", "did you mean \"src\"?"},
 	    {HEAD "- { name: src, use: sink }\n",
 	     "t:4:11: error: two stages are called \"src\"; the other one is on line 2\n"},
+	    {HEAD "- { name: a, use: sink, order: true }\n",
+	     "t:4:32: error: \"order\": stage \"a\" is a sink, nothing comes out of it"},
 	    {HEAD "- { name: a, use: source }\n", "t:4:19: error: \"source\" is a source"},
 	    {"pipeline: x\nsource: { use: sink, workers: 1 }\nstages: [ use: sink ]\n",
 	     "t:2:16: error: \"sink\" is a sink"},
@@ -154,6 +186,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_branches),
     cmocka_unit_test(test_join),
     cmocka_unit_test(test_order),
+    cmocka_unit_test(test_ordering),
     cmocka_unit_test(test_sixteen_ways),
     cmocka_unit_test(test_mistakes),
     cmocka_unit_test(test_too_many_stages),
