@@ -69,7 +69,8 @@ static const struct {
     FIELD(kk_demand, rate, 48),
     FIELD(kk_demand, unique, 56),
     FIELD(kk_demand, takes_ms, 64),
-    SIZE(kk_demand, 72),
+    FIELD(kk_demand, fields, 72),
+    SIZE(kk_demand, 80),
     FIELD(kk_stage, struct_size, 0),
     FIELD(kk_stage, abi_version, 4),
     FIELD(kk_stage, option_size, 8),
@@ -114,7 +115,8 @@ static const struct {
     FIELD(kk_host, hold_off, 168),
     FIELD(kk_host, remember, 176),
     FIELD(kk_host, recall, 184),
-    SIZE(kk_host, 192),
+    FIELD(kk_host, keep, 192),
+    SIZE(kk_host, 200),
 /* clang-format on */
 #undef FIELD
 #undef SIZE
