@@ -88,15 +88,22 @@ struct setting {
 	ZSTD_cParameter parameter;
 	int value;
 };
-enum { SETTINGS = 5 };
+enum { SETTINGS = 8, LONG_WINDOW_LOG = 27, LONG_BELOW_WINDOW = 7, LONG_BUCKET_LOG = 3, LONG_MATCH = 64 };
 
 static void settings_of(const struct compress_options *o, struct setting to[SETTINGS])
 {
+	int64_t window = o->window_log == 0 && o->long_mode ? LONG_WINDOW_LOG : o->window_log;
+	int64_t hash =
+	    window - LONG_BELOW_WINDOW > ZSTD_LDM_HASHLOG_MIN ? window - LONG_BELOW_WINDOW : ZSTD_LDM_HASHLOG_MIN;
 	to[0] = (struct setting){ZSTD_c_compressionLevel, (int)o->level};
-	to[1] = (struct setting){ZSTD_c_enableLongDistanceMatching, o->long_mode ? ZSTD_ps_enable : ZSTD_ps_auto};
-	to[2] = (struct setting){ZSTD_c_windowLog, (int)o->window_log};
+	to[1] = (struct setting){ZSTD_c_enableLongDistanceMatching, o->long_mode ? ZSTD_ps_enable : ZSTD_ps_disable};
+	to[2] = (struct setting){ZSTD_c_windowLog, (int)window};
 	to[3] = (struct setting){ZSTD_c_checksumFlag, o->checksum};
 	to[4] = (struct setting){ZSTD_c_contentSizeFlag, o->content_size};
+	/* The estimate divides by these as they are, where the work would fill in its own: they are the same. */
+	to[5] = (struct setting){ZSTD_c_ldmHashLog, o->long_mode ? (int)hash : 0};
+	to[6] = (struct setting){ZSTD_c_ldmMinMatch, o->long_mode ? LONG_MATCH : 0};
+	to[7] = (struct setting){ZSTD_c_ldmBucketSizeLog, o->long_mode ? LONG_BUCKET_LOG : 0};
 }
 
 /* estimate - bytes that a context with these settings takes; 0: zstd does not accept them, `why` says so. */
