@@ -112,12 +112,12 @@ static void hide_progress(struct kk_report *report)
 	report->shown_lines = 0;
 }
 
-static void measure_lines(struct kk_report *report, size_t from)
+static void measure_lines(struct kk_report *report, const struct kk_text *block)
 {
-	const char *line = report->text.at + from;
+	const char *line = block->at;
 
-	for (unsigned i = 0; i < report->shown_lines; i++) {
-		const char *end = memchr(line, '\n', (size_t)(report->text.at + report->text.used - line));
+	for (unsigned i = 0; line && i < report->shown_lines; i++) {
+		const char *end = memchr(line, '\n', (size_t)(block->at + block->used - line));
 		if (!end)
 			break;
 		report->shown_width[i] = kk_text_columns(line, (size_t)(end - line));
@@ -130,12 +130,13 @@ static void measure_lines(struct kk_report *report, size_t from)
 static void show_progress(struct kk_report *report)
 {
 	struct winsize window = window_of(report);
-	size_t from = report->text.used;
+	struct kk_text block = {0};
 
 	if (report->progress != PROGRESS_TERMINAL || report->view.samples.taken == 0)
 		return;
-	report->shown_lines = kk_progress_block(&report->text, &report->view, window.ws_col - 1u, window.ws_row - 1u);
-	measure_lines(report, from);
+	report->shown_lines = kk_progress_block(&block, &report->view, window.ws_col - 1u, window.ws_row - 1u);
+	measure_lines(report, &block);
+	kk_text_append(&report->text, &block);
 }
 
 /* An output that fails (a reader that has gone) is given up; the run goes on without it. One that is not read keeps
@@ -298,14 +299,17 @@ void kk_report_tick(struct kk_report *report)
 
 void kk_report_end(struct kk_report *report, const struct kk_report_end *end)
 {
+	struct kk_text summary = {0};
+
 	report->view.now_ns = now_ns();
 	kk_samples_take(&report->view.samples, report->view.plan, report->view.run, report->view.now_ns);
 	hide_progress(report);
 	tell_repeats(report, true);
 	if (!report->options.quiet)
-		kk_summary(&report->text, &report->view, end, window_of(report).ws_col);
+		kk_summary(&summary, &report->view, end, window_of(report).ws_col);
 	else if (end->reason[0])
 		add_log(report, KK_LOG_ERROR, NULL, end->reason, strlen(end->reason));
+	kk_text_append(&report->text, &summary);
 	kk_json_end(&report->json, &report->view, end);
 	report->progress = PROGRESS_NONE;
 	flush(report, LAST_WORDS_MS);

@@ -54,6 +54,13 @@ void kk_text_add(struct kk_text *text, const char *format, ...)
 	text->used += (size_t)n;
 }
 
+void kk_text_append(struct kk_text *text, struct kk_text *from)
+{
+	add_bytes(text, from->at, from->used);
+	text->lost = text->lost || from->lost;
+	kk_text_free(from);
+}
+
 /* The length of the UTF-8 character at `at`, its code point in *point; 0 if these bytes are none. */
 static size_t next_character(const unsigned char *at, size_t left, uint32_t *point)
 {

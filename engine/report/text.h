@@ -23,6 +23,8 @@ void kk_text_add(struct kk_text *text, const char *format, ...) __attribute__((f
 void kk_text_safe(struct kk_text *text, const char *from, size_t length);
 /* kk_text_json - a JSON string with its quotes: the same characters become \uNNNN, other bytes U+FFFD. */
 void kk_text_json(struct kk_text *text, const char *from, size_t length);
+/* kk_text_append - moves all of `from` behind it; `from` is empty then and holds no memory. */
+void kk_text_append(struct kk_text *text, struct kk_text *from);
 /* kk_text_cut - ends the text at most `width` terminal columns after its last line feed. */
 void kk_text_cut(struct kk_text *text, unsigned width);
 /* kk_text_columns - how many columns `length` bytes of safe text take (wide characters count two). */

@@ -57,6 +57,9 @@ int kk_outcome_exit(struct kk_outcome *outcome, const struct kk_plan *plan, cons
 	} else if (outcome->too_many) {
 		code = KK_EXIT_FAILED;
 		reason = "too many items failed (max_failures)";
+	} else if (plan->only && counts->in == 0 && counts->source_ended) {
+		code = KK_EXIT_FAILED;
+		reason = "no item has that key or id (--only)";
 	} else if (plan->limit && !counts->source_ended) {
 		code = KK_EXIT_EARLY;
 		reason = "the limit is reached";

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* engine/worker/name.h - reads a name pattern and the facts of an item, produces the name of its output.
  *
- *	{id}     XXH3-128 of the source's name, a NUL byte and the key, as 32 hex digits: the same in every run. Of a
- *key that comes again (`duplicates: keep`) also of a NUL byte and its number, 2 for the second, in digits {key}    the
- *key {name}   the last component of the key's path (of a URL: without query and fragment), without its suffix {ext}
- *that suffix, without the dot {n}      the item's number in the source, 9 digits at least {FIELD}  any other name: a
- *field of the item
+ *	{id}     XXH3-128 of the source's name, a NUL byte and the key, as 32 hex digits: the same in every run;
+ *	         of a key that comes again (`duplicates: keep`) also of a NUL byte and its number, 2 for the second
+ *	{key}    the key
+ *	{name}   the last component of the key's path (of a URL: without query and fragment), without its suffix
+ *	{ext}    that suffix, without the dot
+ *	{n}      the item's number in the source, 9 digits at least
+ *	{md5}    MD5 of the payload, as 32 hex digits
+ *	{xxh3}   XXH3-128 of it, which is the manifest's `hash`
+ *	{FIELD}  any other name: a field of the item
  *	{{ }}    a brace
  *
  * Whatever is put in is made one component of a path: valid UTF-8 without '/', '\', NUL and control characters (each

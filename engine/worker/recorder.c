@@ -26,6 +26,7 @@ struct recorder {
 	struct worker *worker;
 	struct journal_state state;
 	uint64_t entries;
+	uint64_t failures;                         /* that this process has told */
 	int errors, manifest, letters;             /* descriptors; -1: none                         */
 	struct kk_text errors_text, manifest_text; /* of the item in hand                           */
 	struct source_record *record;              /* copies of what belongs to the item in hand    */
@@ -123,7 +124,7 @@ static void note_lane_failure(struct recorder *r, const struct account *about)
 	struct kk_text text = {.at = NULL};
 	account_key(about, key, sizeof(key));
 	kk_text_safe(&text, about->head->text, strnlen(about->head->text, sizeof(about->head->text)));
-	worker_log(r->worker, r->entries < LOUD ? KK_LOG_WARNING : KK_LOG_DEBUG, "failed in %s: %s: %.*s (%s)",
+	worker_log(r->worker, r->failures++ < LOUD ? KK_LOG_WARNING : KK_LOG_DEBUG, "failed in %s: %s: %.*s (%s)",
 	           account_stage(about), account_class_word(account_class(about)), (int)text.used,
 	           text.at ? text.at : "", key);
 	kk_text_free(&text);

@@ -165,6 +165,13 @@ static void test_progress_lines(void **state)
 	                    "  stage0      400   100/s   4.0 MB/s            busy  50%\n"
 	                    "  stage1      400   100/s   4.0 MB/s queue  50% busy  50% failed 20 restarts 3\n"
 	                    "  stage2      400   100/s   1.0 MB/s queue  50% busy  50%\n");
+	text.used = 0;
+	/* What went wrong stays when there is no room for all. */
+	kk_progress_block(&text, &view, 60, 50);
+	assert_string_equal(content(&text), "fake       10.0 s  in 500  done 380  failed 20  100/s\n"
+	                                    "  stage0      400   100/s busy  50%\n"
+	                                    "  stage1      400   100/s busy  50% failed 20 restarts 3\n"
+	                                    "  stage2      400   100/s busy  50%\n");
 	kk_text_free(&text);
 	end_world(&world);
 }
@@ -218,11 +225,17 @@ static void test_summary(void **state)
 	end.counts = (struct kk_run_counts){.in = 500, .done = 480, .failed = 20};
 	end.counts.by_class[KK_FAIL_HTTP_4XX] = 13;
 	end.counts.by_class[KK_FAIL_NOT_AN_IMAGE] = 7;
-	kk_summary(&text, &view, &end);
-	assert_string_equal(content(&text), "  workers      items   busy restarts   redone  stage\n"
-	                                    "        2        400    20%        0        0  stage0\n"
-	                                    "        2        400    20%        3        0  stage1\n"
-	                                    "        2        400    20%        0        0  stage2\n"
+	view.cpu_ns[1] = 1500000000;
+	for (unsigned i = 0; i < 100; i++)
+		world.shared->role[3].spans.calls.count[kk_spans_bucket(i < 90 ? 1000000 : 50000000)]++;
+	world.shared->role[3].spans.calls.longest_ns = 55000000;
+	kk_summary(&text, &view, &end, 80);
+	assert_string_equal(content(&text), "  workers    items busy     cpu idle blocked restarts redone stage\n"
+	                                    "        2      400  20%  0.00 s   0%      0%        0      0 stage0\n"
+	                                    "        2      400  20%  1.50 s   0%      0%        3      0 stage1\n"
+	                                    "        2      400  20%  0.00 s   0%      0%        0      0 stage2\n"
+	                                    "       p50      p90      p99      max time per item\n"
+	                                    "    990 us  1.05 ms  49.5 ms  55.0 ms stage1\n"
 	                                    "shared: fake = 42\n"
 	                                    "deaths: 3\n"
 	                                    "failed: http-4xx 13, not-an-image 7\n"
@@ -313,15 +326,106 @@ static void test_log_lines_scroll_above_the_progress(void **state)
 	text = drained(master);
 	assert_ptr_equal(strstr(text, "\033[4A\r\033[J"), text);
 	assert_non_null(strstr(text, "\033[33mwarning\033[0m stage1/0: bad \\x1b[2J thing\r\nfake "));
+	assert_ptr_equal(strstr(text, "Z "), NULL); /* the time of the day is enough */
 	assert_null(strstr(text, "unseen"));
 	assert_int_equal(harness_count_lines(text), 5);
 	kk_report_end(report, &(struct kk_report_end){.reason = ""});
 	text = drained(master);
-	assert_ptr_equal(strstr(text, "\033[4A\r\033[J  workers"), text);
+	assert_ptr_equal(strstr(text, "\033[4A\r\033[J"), text);
+	assert_non_null(strstr(text, " stage\r\n"));
 	kk_report_free(report);
 	close(slave);
 	close(master);
 	end_world(&world);
+}
+
+/* A terminal that becomes narrower wraps what it shows: more lines than were written have to go. */
+static void test_a_narrower_terminal(void **state)
+{
+	struct world world = make_world();
+	struct winsize size = {.ws_row = 24, .ws_col = 60};
+	struct kk_report *report;
+	unsigned rows = 0;
+	const char *text;
+	int master, slave;
+
+	(void)state;
+	setenv("TERM", "xterm", 1);
+	assert_int_equal(openpty(&master, &slave, NULL, NULL, &size), 0);
+	report = report_on(&world, slave);
+	text = drained(master);
+	assert_int_equal(harness_count_lines(text), 4);
+	for (; *text; text = strchr(text, '\n') + 1)
+		rows += (unsigned)(strcspn(text, "\r") + 19) / 20;
+	size.ws_col = 20;
+	assert_int_equal(ioctl(master, TIOCSWINSZ, &size), 0);
+	kk_report_log(report, KK_LOG_WARNING, NULL, "x", 1);
+	kk_report_flush(report);
+	assert_true(rows > 4);
+	assert_non_null(strstr(drained(master), harness_text("\033[%uA\r\033[J", rows)));
+	kk_report_free(report);
+	close(slave);
+	close(master);
+	end_world(&world);
+}
+
+/* Into a file: whole times, one line a record; of lines like each other some, and how many more. */
+static void test_repeated_lines(void **state)
+{
+	struct world world = make_world();
+	char *path = harness_path("log"), *events = harness_path("events"), line[64];
+	int fd = open(path, O_RDWR | O_CREAT, 0600), json = open(events, O_RDWR | O_CREAT, 0600);
+	struct kk_report_options options = {.text_fd = fd, .json_fd = json, .level = KK_LOG_INFO, .quiet = true};
+	struct kk_report *report = kk_report_create(world.plan, world.run, &options, NULL);
+	const char *text;
+
+	(void)state;
+	for (unsigned i = 0; i < 322; i++) {
+		snprintf(line, sizeof(line), "item %u took too long (%c)", i, 'a' + i % 26);
+		kk_report_log(report, KK_LOG_WARNING, "stage1/0", line, strlen(line));
+	}
+	kk_report_log(report, KK_LOG_WARNING, "stage1/0", "another", 7);
+	kk_report_end(report, &(struct kk_report_end){.reason = ""});
+	kk_report_free(report);
+	close(fd);
+	close(json);
+	text = harness_read(path, NULL);
+	assert_int_equal(harness_count_lines(text), 12);
+	assert_int_equal(text[23], 'Z');
+	assert_non_null(
+	    strstr(harness_line(text, 11), "warning stage1/0: ... 312 more like: item 10 took too long (k)"));
+	text = harness_read(events, NULL);
+	assert_string_equal(harness_json(harness_line(text, 0), "event"), "log");
+	assert_string_equal(harness_json(harness_line(text, 0), "worker"), "stage1/0");
+	assert_string_equal(harness_json(harness_line(text, 11), "more"), "312");
+	end_world(&world);
+}
+
+static void test_spans(void **state)
+{
+	struct kk_spans spans = {0};
+	unsigned last = 0;
+	char took[24];
+
+	(void)state;
+	for (uint64_t ns = 1; ns < UINT64_C(1) << 60; ns = ns * 9 / 8 + 1) {
+		unsigned bucket = kk_spans_bucket(ns);
+		assert_true(bucket >= last && bucket <= last + 1);
+		last = bucket;
+		if (ns < 1000 || ns > UINT64_C(1000000000000))
+			continue;
+		spans = (struct kk_spans){.longest_ns = 2 * ns};
+		spans.count[bucket] = 1;
+		uint64_t median = kk_spans_quantile(&spans, 0.5);
+		assert_true(median > ns - ns / 7 && median < ns + ns / 7);
+	}
+	assert_int_equal(last, KK_SPAN_BUCKETS - 1);
+	assert_int_equal(kk_spans_quantile(&(struct kk_spans){0}, 0.5), 0);
+	assert_string_equal(kk_text_took(640, took, sizeof(took)), "640 ns");
+	assert_string_equal(kk_text_took(12340, took, sizeof(took)), "12.3 us");
+	assert_string_equal(kk_text_took(999999, took, sizeof(took)), "1000 us");
+	assert_string_equal(kk_text_took(4560000, took, sizeof(took)), "4.56 ms");
+	assert_string_equal(kk_text_took(UINT64_C(187000000000), took, sizeof(took)), "3:07");
 }
 
 static void test_no_colour_no_cursor(void **state)
@@ -337,7 +441,7 @@ static void test_no_colour_no_cursor(void **state)
 	report = report_on(&world, slave);
 	kk_report_log(report, KK_LOG_ERROR, NULL, "x", 1);
 	kk_report_flush(report);
-	assert_non_null(strstr(drained(master), "Z error x\r\n"));
+	assert_non_null(strstr(drained(master), " error x\r\n"));
 	kk_report_free(report);
 
 	setenv("TERM", "dumb", 1);
@@ -381,6 +485,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_summary),
     cmocka_unit_test(test_json),
     cmocka_unit_test(test_log_lines_scroll_above_the_progress),
+    cmocka_unit_test(test_a_narrower_terminal),
+    cmocka_unit_test(test_repeated_lines),
+    cmocka_unit_test(test_spans),
     cmocka_unit_test(test_no_colour_no_cursor),
     cmocka_unit_test(test_a_reader_that_has_gone),
 };
