@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -409,6 +410,150 @@ static void test_headers(void **state)
 	harness_server_stop(server);
 }
 
+/* Credentials go to whom they are for, and never where a redirect leads. */
+static void test_credentials(void **state)
+{
+	static const struct {
+		const char *name, *value, *sent;
+	} rows[] = {
+	    {"bearer", "s3cret", "Authorization: Bearer s3cret\r\n"},
+	    {"basic", "user:pass word", "Authorization: Basic dXNlcjpwYXNzIHdvcmQ=\r\n"},
+	    {"headers", "X-Key: s3cret", "X-Key: s3cret\r\n"},
+	};
+	char base[64];
+	struct harness_server *server = net_raw(base);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (unsigned named = 0; named < 3; named++) {
+			struct stage_host *host = quick();
+			struct stage_item *item;
+
+			stage_host_set(host, rows[i].name, rows[i].value);
+			if (named)
+				stage_host_set(host, "auth_hosts", named == 1 ? "127.0.0.1" : "other.test");
+			net_start(host);
+			item = net_get(host, "%s/echo", base);
+			net_expect_pass(item);
+			assert_int_equal(has(item, rows[i].sent), named != 2);
+			item = net_get(host, "%s/elsewhere", base);
+			net_expect_pass(item);
+			assert_false(has(item, rows[i].sent));
+			/* And back again: who has led us away does not decide what we say at home. */
+			item = net_get(host, "%s/away-and-back", base);
+			net_expect_pass(item);
+			assert_false(has(item, rows[i].sent));
+			net_end(host);
+			assert_null(strstr(host->last_log, "s3cret"));
+		}
+	}
+	harness_server_stop(server);
+}
+
+/* Given up before the body: the server has sent a few kilobytes of what it has. */
+static void test_early_abort(void **state)
+{
+	struct stage_host *host = quick();
+	char base[64];
+	struct harness_server *server = net_origin(base, NULL);
+
+	(void)state;
+	stage_host_set(host, "images", "true");
+	stage_host_set(host, "max_pixels", "50000000");
+	stage_host_set(host, "max_side", "20000");
+	stage_host_set(host, "types", "image/*");
+	stage_host_set(host, "retries", "5");
+	net_start(host);
+	net_expect_fail(net_get(host, "%s/png?size=40000000", base), KK_FAIL_TOO_LARGE, "30000 x 30000");
+	net_expect_fail(net_get(host, "%s/png?size=40000000&width=1&height=20001", base), KK_FAIL_TOO_LARGE,
+	                "max_side");
+	net_expect_fail(net_get(host, "%s/zeros?size=40000000", base), KK_FAIL_NOT_AN_IMAGE, "begin");
+	net_expect_fail(net_get(host, "%s/status/200", base), KK_FAIL_NOT_AN_IMAGE, "text/plain");
+	net_expect_pass(net_get(host, "%s/png?size=1000&width=5000&height=5000", base));
+	net_end(host);
+	/* 120 MB were there to be had; what the system buffers is on the way before anybody can refuse it. */
+	assert_in_range(net_stat(base, "\"bytes\":"), 1000, 30000000);
+	assert_int_equal(net_stat(base, "\"/zeros\":"), 1);
+	harness_server_stop(server);
+}
+
+static void test_packed(void **state)
+{
+	struct stage_host *host = quick(), *unpacking = quick();
+	char base[64];
+	struct harness_server *server = net_origin(base, NULL);
+	struct stage_item *item;
+
+	(void)state;
+	net_start(host);
+	net_expect_fail(net_get(host, "%s/bomb", base), KK_FAIL_ABORTED, "compressed");
+	assert_int_equal(net_stat(base, "\"/bomb\":"), 1);
+	net_end(host);
+	stage_host_set(unpacking, "unpack", "true");
+	net_start(unpacking);
+	item = net_get(unpacking, "%s/bomb?size=500000", base);
+	net_expect_pass(item);
+	assert_int_equal(item->size, 500000);
+	net_expect_fail(net_get(unpacking, "%s/bomb/1?size=40000000", base), KK_FAIL_TOO_LARGE, "200 times");
+	net_expect_pass(net_get(unpacking, "%s/zeros?size=40000000", base));
+	net_end(unpacking);
+	harness_server_stop(server);
+}
+
+static void test_files(void **state)
+{
+	struct stage_host *closed = quick(), *host = quick();
+	const char *dir = harness_path("dir");
+	static const char *const refused[] = {"/dir/../secret",
+	                                      "/secret",
+	                                      "/dir",
+	                                      "/dir/",
+	                                      "/dir/link",
+	                                      "/dir/away/secret",
+	                                      "/dir/%2e%2e/secret",
+	                                      "/dirt",
+	                                      "/dir/sub",
+	                                      "/dir/pipe",
+	                                      "/dir/in%00",
+	                                      "/dir/%",
+	                                      "/dir/sub/../../secret",
+	                                      "/dir/null",
+	                                      "/dir/sub/up/secret"};
+	struct stage_item *item;
+
+	(void)state;
+	harness_make_dir(dir);
+	harness_make_dir(harness_path("dir/sub"));
+	harness_write_text(harness_path("secret"), "secret");
+	harness_write_text(harness_path("dirt"), "secret");
+	harness_write_text(harness_path("dir/sub/a b.jpg"), "inside");
+	assert_int_equal(symlink("../secret", harness_path("dir/link")), 0);
+	assert_int_equal(symlink("..", harness_path("dir/away")), 0);
+	assert_int_equal(symlink("../..", harness_path("dir/sub/up")), 0);
+	assert_int_equal(symlink("/dev/null", harness_path("dir/null")), 0);
+	assert_int_equal(mkfifo(harness_path("dir/pipe"), 0600), 0);
+	net_start(closed);
+	net_expect_fail(net_get(closed, "file://%s/dir/sub/a%%20b.jpg", harness_dir()), KK_FAIL_BAD_URL, "allow_files");
+	net_end(closed);
+	stage_host_set(host, "allow_files", dir);
+	stage_host_set(host, "max_bytes", "10");
+	net_start(host);
+	assert_int_equal(host->demand.needs, KK_NEED_NETWORK | KK_NEED_READ);
+	item = net_get(host, "file://%s/dir/sub/a%%20b.jpg", harness_dir());
+	net_expect_pass(item);
+	assert_int_equal(item->size, 6);
+	assert_memory_equal(item->output, "inside", 6);
+	net_expect_pass(net_get(host, "FILE://localhost%s/dir//sub/a%%20b.jpg", harness_dir()));
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		net_expect_fail(net_get(host, "file://%s%s", harness_dir(), refused[i]), KK_FAIL_BAD_URL, "");
+	net_expect_fail(net_get(host, "file://other%s/dir/sub/a%%20b.jpg", harness_dir()), KK_FAIL_BAD_URL, "");
+	net_expect_fail(net_get(host, "file:dir/sub"), KK_FAIL_BAD_URL, "");
+	net_expect_fail(net_get(host, "file://%s/dir/none", harness_dir()), KK_FAIL_OTHER, "No such file");
+	harness_write_text(harness_path("dir/large"), "larger than ten");
+	net_expect_fail(net_get(host, "file://%s/dir/large", harness_dir()), KK_FAIL_TOO_LARGE, "max_bytes");
+	net_end(host);
+}
+
 static void test_opting_out(void **state)
 {
 	struct stage_host *host = quick(), *rude = quick();
@@ -539,6 +684,40 @@ static void test_name_trouble(void **state)
 	harness_server_stop(server);
 }
 
+/* Names that nobody answers for take no connection, even if there are more of them than connections. */
+static void test_dead_names(void **state)
+{
+	struct stage_host *host = quick();
+	char base[64], origin[64];
+	struct harness_server *raw = net_raw(base), *server = net_origin(origin, NULL);
+	struct stage_item *item[100];
+	uint64_t begin;
+
+	(void)state;
+	stage_host_set(host, "nameservers", base + 7);
+	stage_host_set(host, "in_flight", "4");
+	stage_host_set(host, "timeout", "3s");
+	stage_host_set(host, "retries", "0");
+	net_start(host);
+	begin = harness_now_ms();
+	for (unsigned i = 0; i < 100; i++)
+		item[i] = stage_host_put(
+		    host, i % 2 ? harness_text("%s/zeros/%u", origin, i) : harness_text("http://mute%u.mix.test/", i),
+		    NULL, 0);
+	for (unsigned i = 1; i < 100; i += 2)
+		while (!item[i]->settled)
+			assert_int_equal(stage_host_poll(host, 5000), 0);
+	assert_true(harness_now_ms() - begin < 2500);
+	for (unsigned i = 0; i < 100; i += 2)
+		assert_false(item[i]->settled);
+	assert_int_equal(stage_host_settle(host, 10000), 0);
+	for (unsigned i = 0; i < 100; i += 2)
+		net_expect_fail(item[i], KK_FAIL_DNS_TEMPORARY, "no answer");
+	net_end(host);
+	harness_server_stop(server);
+	harness_server_stop(raw);
+}
+
 /* The arena is full: submitting waits, growing pauses, and both go on when there is room again. */
 static void test_no_room(void **state)
 {
@@ -657,6 +836,13 @@ static void test_wrong_options(void **state)
 	    {"user_agent", "a\nb", "user_agent"},
 	    {"proxy", "ftp://h", "proxy"},
 	    {"proxy", "socks5h://h", "proxy"},
+	    {"bearer", "a\nb", "bearer"},
+	    {"basic", "nobody", "user:password"},
+	    {"key", "key.pem", "cert"},
+	    {"types", "jpeg", "types"},
+	    {"types", "image/", "types"},
+	    {"opt_out", "maybe", "opt_out"},
+	    {"waiting", "-1", "waiting"},
 	    {"nameservers", "dns.example", "dns.example"},
 	    {"in_flight", "0", "in_flight"},
 	    {"max_bytes", "0", "max_bytes"},
@@ -702,20 +888,32 @@ static bool has_port(void *what)
 	return server->port != 0 && strchr(line, '\n');
 }
 
-static void start_secure(struct secure_server *server)
+/* `client` NULL: it asks nobody for a certificate; else only who has this one is let in. */
+static void start_secure_asking(struct secure_server *server, const char *client)
 {
 	const char *key = harness_path("key.pem"), *certificate = harness_path("certificate.pem");
 	const char *const make[] = {
 	    "openssl", "req",   "-x509", "-newkey",   "ec",       "-pkeyopt", "ec_paramgen_curve:P-256",
 	    "-nodes",  "-days", "2",     "-subj",     "/CN=test", "-addext",  "subjectAltName=IP:127.0.0.1",
 	    "-keyout", key,     "-out",  certificate, NULL};
-	const char *const serve[] = {"openssl", "s_server", "-accept",   "127.0.0.1:0", "-key",
-	                             key,       "-cert",    certificate, "-www",        NULL};
+	const char *const serve[] = {"openssl", "s_server",
+	                             "-accept", "127.0.0.1:0",
+	                             "-key",    key,
+	                             "-cert",   certificate,
+	                             "-www",    client ? "-Verify" : NULL,
+	                             "1",       "-verify_return_error",
+	                             "-CAfile", client,
+	                             NULL};
 
 	assert_int_equal(harness_exec(make, NULL).exit_code, 0);
 	server->certificate = certificate;
 	server->program = harness_start(serve, NULL);
 	assert_true(harness_wait_until(has_port, server, 10000));
+}
+
+static void start_secure(struct secure_server *server)
+{
+	start_secure_asking(server, NULL);
 }
 
 static void stop_secure(struct secure_server *server)
@@ -742,6 +940,41 @@ static void test_tls(void **state)
 	net_start(doubting);
 	net_expect_fail(net_get(doubting, "https://127.0.0.1:%u/", server.port), KK_FAIL_TLS, "certificate");
 	net_end(doubting);
+	stop_secure(&server);
+}
+
+/* A server that asks who we are. */
+static void test_identity(void **state)
+{
+	struct stage_host *host = quick(), *nobody = quick(), *wrong = quick();
+	const char *own_key = harness_path("own-key.pem"), *own = harness_path("own.pem");
+	const char *const make[] = {
+	    "openssl",  "req",     "-x509", "-newkey", "ec",    "-pkeyopt", "ec_paramgen_curve:P-256",
+	    "-passout", "pass:pw", "-days", "2",       "-subj", "/CN=us",   "-keyout",
+	    own_key,    "-out",    own,     NULL};
+	struct secure_server server;
+
+	(void)state;
+	assert_int_equal(harness_exec(make, NULL).exit_code, 0);
+	start_secure_asking(&server, own);
+	stage_host_set(host, "ca_file", server.certificate);
+	stage_host_set(host, "cert", own);
+	stage_host_set(host, "key", own_key);
+	stage_host_set(host, "key_password", "pw");
+	net_start(host);
+	net_expect_pass(net_get(host, "https://127.0.0.1:%u/", server.port));
+	net_end(host);
+	stage_host_set(nobody, "ca_file", server.certificate);
+	stage_host_set(nobody, "retries", "0");
+	net_start(nobody);
+	assert_int_equal(net_get(nobody, "https://127.0.0.1:%u/", server.port)->verdict, KK_FAIL);
+	net_end(nobody);
+	stage_host_set(wrong, "cert", own);
+	stage_host_set(wrong, "key", own_key);
+	stage_host_set(wrong, "key_password", "other");
+	assert_int_equal(stage_host_start(wrong), -1);
+	assert_non_null(strstr(wrong->why, "key_password"));
+	stage_host_unload(wrong);
 	stop_secure(&server);
 }
 
@@ -845,5 +1078,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_missing_ca_file),
     cmocka_unit_test(test_tls),
     cmocka_unit_test(test_sandboxed),
+    cmocka_unit_test(test_credentials),
+    cmocka_unit_test(test_early_abort),
+    cmocka_unit_test(test_packed),
+    cmocka_unit_test(test_files),
+    cmocka_unit_test(test_identity),
+    cmocka_unit_test(test_dead_names),
 };
 HARNESS_MAIN(tests)

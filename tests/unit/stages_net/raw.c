@@ -54,6 +54,7 @@ struct request {
 static unsigned port;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static unsigned refused;
+static char last[4096];
 
 static void send_all(int fd, const char *text, size_t length)
 {
@@ -151,6 +152,52 @@ static void elsewhere(struct request *request)
 	send_all(request->fd, text, (size_t)length);
 }
 
+/* To another host, which sends the client back to us, to /echo. */
+static void away_and_back(struct request *request)
+{
+	bool back = strcmp(request->path, "/away-and-back/2") == 0;
+	char text[256];
+	int length =
+	    snprintf(text, sizeof(text), "HTTP/1.1 302 Found\r\nLocation: http://%s:%u/%s\r\nContent-Length: 0\r\n\r\n",
+	             back ? "127.0.0.1" : "localhost", port, back ? "echo" : "away-and-back/2");
+
+	send_all(request->fd, text, (size_t)length);
+}
+
+/* The request itself is the answer's body, if it has the body it says. */
+static void taken(struct request *request)
+{
+	static const char none[] = "HTTP/1.1 404 None\r\nContent-Length: 0\r\n\r\n";
+	bool whole = read_body(request) == request->body;
+	char line[32] = "", head[512];
+	const char *status = strchr(request->path + 1, '/');
+
+	if (strcmp(request->method, "HEAD") == 0) {
+		send_all(request->fd, none, sizeof(none) - 1);
+		return;
+	}
+	snprintf(line, sizeof(line), "%.3s", whole && status ? status + 1 : "500");
+	snprintf(head, sizeof(head), "HTTP/1.1 %s X\r\nContent-Length: 0\r\n\r\n", line);
+	pthread_mutex_lock(&mutex);
+	snprintf(last, sizeof(last), "%.*s", (int)request->length, request->head);
+	pthread_mutex_unlock(&mutex);
+	send_all(request->fd, head, strlen(head));
+}
+
+/* What /taken was asked last. */
+static void say_last(struct request *request)
+{
+	char head[128], copy[sizeof(last)];
+	int length;
+
+	pthread_mutex_lock(&mutex);
+	memcpy(copy, last, sizeof(copy));
+	pthread_mutex_unlock(&mutex);
+	length = snprintf(head, sizeof(head), OK "Content-Length: %zu\r\n\r\n", strlen(copy));
+	send_all(request->fd, head, (size_t)length);
+	send_all(request->fd, copy, strlen(copy));
+}
+
 static void questions(struct request *request)
 {
 	char count[32], text[128];
@@ -214,10 +261,17 @@ static const struct {
 	const char *path;
 	void (*answer)(struct request *request);
 } specials[] = {
-    {"/echo", echo},           {"/endless-head", endless_head},
-    {"/elsewhere", elsewhere}, {"/questions", questions},
-    {"/reluctant", reluctant}, {"/strict", strict},
-    {"/fresh", fresh},         {"/stall", stall},
+    {"/echo", echo},
+    {"/endless-head", endless_head},
+    {"/elsewhere", elsewhere},
+    {"/questions", questions},
+    {"/reluctant", reluctant},
+    {"/strict", strict},
+    {"/fresh", fresh},
+    {"/stall", stall},
+    {"/away-and-back", away_and_back},
+    {"/taken", taken},
+    {"/last", say_last},
 };
 
 static void answer(struct request *request)

@@ -88,6 +88,81 @@ static void test_what_is_sent(void **state)
 	harness_server_stop(server);
 }
 
+/* What a server is sent for one item, by these options. */
+static const char *sent(const char *base, const char *const options[][2], const char *status, enum kk_verdict verdict)
+{
+	struct stage_host *host = stage(base, harness_text("/taken/%s/{name}", status)),
+	                  *reader = net_stage("download");
+	struct stage_item *item;
+	const char *text;
+
+	for (; (*options)[0]; options++)
+		stage_host_set(host, (*options)[0], (*options)[1]);
+	net_start(host);
+	item = stage_host_put(host, "x.y", "payload", 7);
+	settle(host);
+	if (item->verdict != verdict)
+		fail_msg("verdict %d: %s", item->verdict, item->message);
+	assert_string_equal(stage_host_field(item, "output"), harness_text("%s/taken/%s/x", base, status));
+	assert_string_equal(stage_host_field(item, "bytes"), "7");
+	net_end(host);
+	stage_host_set(reader, "allow_networks", "127.0.0.0/8");
+	net_start(reader);
+	item = net_get(reader, "%s/last", base);
+	net_expect_pass(item);
+	text = harness_text("%.*s", (int)item->size, (const char *)item->output);
+	net_end(reader);
+	return text;
+}
+
+static void expect_words(const char *text, const char *words)
+{
+	if (!strstr(text, words))
+		fail_msg("no \"%s\" in \"%s\"", words, text);
+}
+
+static void test_options(void **state)
+{
+	static const char *const none[][2] = {{NULL, NULL}};
+	static const char *const post[][2] = {{"method", "post"},
+	                                      {"checksum", "content-md5"},
+	                                      {"type", "image/x-own"},
+	                                      {"bearer", "s3cret"},
+	                                      {NULL, NULL}};
+	static const char *const digest[][2] = {
+	    {"checksum", "content-digest"}, {"basic", "u:p"}, {"expect", "202"}, {"expect", "299"}, {NULL, NULL}};
+	static const char *const hex[][2] = {{"checksum", "x-checksum-sha256"}, {"existing", "error"}, {NULL, NULL}};
+	static const char *const skip_[][2] = {{"existing", "skip"}, {NULL, NULL}};
+	char base[64];
+	struct harness_server *server = net_raw(base);
+	const char *text;
+
+	(void)state;
+	text = sent(base, none, "200", KK_PASS);
+	expect_words(text, "PUT /taken/200/x HTTP/1.1\r\n");
+	expect_words(text, "Content-Type: application/octet-stream\r\n");
+	assert_null(strstr(text, "Expect:"));
+	assert_null(strstr(text, "If-None-Match"));
+	text = sent(base, post, "201", KK_PASS);
+	expect_words(text, "POST /taken/201/x HTTP/1.1\r\n");
+	expect_words(text, "Content-Length: 7\r\n");
+	expect_words(text, "Content-Type: image/x-own\r\n");
+	expect_words(text, "Content-MD5: Mhw89IbtUJFk7eweGYH+yA==\r\n");
+	expect_words(text, "Authorization: Bearer s3cret\r\n");
+	text = sent(base, digest, "299", KK_PASS);
+	expect_words(text, "Content-Digest: sha-256=:I59Z7VXnN8dxR89VrQwbAwttfudIp0JpUvm4UtWpNeU=:\r\n");
+	expect_words(text, "Authorization: Basic dTpw\r\n");
+	sent(base, digest, "200", KK_FAIL);
+	sent(base, none, "202", KK_FAIL);
+	text = sent(base, hex, "204", KK_PASS);
+	expect_words(text, "X-Checksum-Sha256: 239f59ed55e737c77147cf55ad0c1b030b6d7ee748a7426952f9b852d5a935e5\r\n");
+	expect_words(text, "If-None-Match: *\r\n");
+	/* Not there when we asked, there when we came. */
+	sent(base, hex, "412", KK_FAIL);
+	sent(base, skip_, "412", KK_SKIP);
+	harness_server_stop(server);
+}
+
 static void test_retries(void **state)
 {
 	char base[64], *data = malloc(500000);
@@ -214,8 +289,14 @@ static void test_time_and_no_server(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_put),        cmocka_unit_test(test_what_is_sent),          cmocka_unit_test(test_retries),
-    cmocka_unit_test(test_existing),   cmocka_unit_test(test_existing_is_not_there), cmocka_unit_test(test_refusals),
-    cmocka_unit_test(test_no_payload), cmocka_unit_test(test_time_and_no_server),
+    cmocka_unit_test(test_put),
+    cmocka_unit_test(test_what_is_sent),
+    cmocka_unit_test(test_retries),
+    cmocka_unit_test(test_existing),
+    cmocka_unit_test(test_existing_is_not_there),
+    cmocka_unit_test(test_refusals),
+    cmocka_unit_test(test_no_payload),
+    cmocka_unit_test(test_options),
+    cmocka_unit_test(test_time_and_no_server),
 };
 HARNESS_MAIN(tests)
