@@ -107,8 +107,11 @@ static void look_stdin(const struct audit *audit, const struct given *given)
 static void folder_of(const char *path, char *to, size_t size)
 {
 	const char *slash = strrchr(path, '/');
+	size_t length = slash ? (size_t)(slash - path) + (slash == path) : 1;
 
-	snprintf(to, size, "%.*s", slash ? (int)(slash - path) + (slash == path) : 1, slash ? path : ".");
+	/* `to` may be `path` */
+	memmove(to, slash ? path : ".", length < size ? length : size - 1);
+	to[length < size ? length : size - 1] = '\0';
 }
 
 /* Why a file (or, if it is to be one, a directory) of this name cannot be written; 0: it can. */
@@ -187,8 +190,8 @@ static void look_word(void *user, const char *word, bool known)
 		kk_nearest_offer(&near, kk_name_word(i));
 	struct kk_hint hint = {.nearest = near.best};
 	const char *text = words->given->text, *at = strstr(text, word);
-	struct kk_place place = kk_diagnostic_inside(words->audit->diagnostics, words->given->place, text,
-	                                             at ? (size_t)(at - text) : 0);
+	struct kk_place place =
+	    kk_diagnostic_inside(words->audit->diagnostics, words->given->place, text, at ? (size_t)(at - text) : 0);
 	kk_diagnostic_error(words->audit->diagnostics, place, &hint,
 	                    "stage \"%.80s\": option \"%.80s\": no item has anything called {%.80s}",
 	                    name_of(words->given->stage), words->given->row->name, word);
@@ -219,6 +222,28 @@ static const char *other_pattern(const struct kk_config_stage *stage, const stru
 	const struct kk_node *node = stage->with ? kk_node_find(stage->with, row->name) : NULL;
 
 	return node ? kk_node_text(node) : NULL;
+}
+
+/* A pattern that is no URL is a path: can the directories be made that it begins with? */
+static void look_folder(const struct audit *audit, const struct given *given)
+{
+	size_t fixed = strcspn(given->text, "{");
+	char folder[PATH_MAX];
+	struct stat status;
+
+	if (strstr(given->text, "://") || fixed >= sizeof(folder))
+		return;
+	snprintf(folder, sizeof(folder), "%.*s", (int)fixed, given->text);
+	do
+		folder_of(folder, folder, sizeof(folder));
+	while (stat(folder, &status) != 0 && errno == ENOENT && strcmp(folder, ".") != 0);
+	int system = access(folder, W_OK | X_OK) != 0                         ? errno
+	             : stat(folder, &status) == 0 && !S_ISDIR(status.st_mode) ? ENOTDIR
+	                                                                      : 0;
+	if (system)
+		kk_diagnostic_error(audit->diagnostics, given->place, NULL,
+		                    "stage \"%.80s\": option \"%.80s\": cannot write into %.200s: %s",
+		                    name_of(given->stage), given->row->name, folder, strerror(system));
 }
 
 /* Two stages that write what is called the same overwrite each other's. With `when:` each may have its own items. */
@@ -256,6 +281,7 @@ void kk_audit(const struct kk_config *config, bool from_stdin, struct kk_diagnos
 		const struct kk_config_stage *stage = stage_at(config, i);
 		each_text(&audit, stage, KK_OPTION_PATH, look_stdin);
 		each_text(&audit, stage, KK_OPTION_NAMES, look_words);
+		each_text(&audit, stage, KK_OPTION_NAMES, look_folder);
 		each_text(&audit, stage, KK_OPTION_NAMES, look_twin);
 	}
 	check_reports(&audit);

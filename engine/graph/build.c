@@ -7,6 +7,7 @@
 #include "graph/when.h"
 #include "run/run.h"
 #include <kakehi/error.h>
+#include <kakehi/shm.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -204,22 +205,6 @@ static void put_shared(struct build *build)
 
 /* ---- memory */
 
-/* Bytes that the machine could still give out without swapping; 0: not known. */
-static uint64_t available_memory(void)
-{
-	FILE *file = fopen("/proc/meminfo", "re");
-	unsigned long long kib = 0;
-	char line[128];
-
-	while (file && !kib && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "MemAvailable: %llu kB", &kib) != 1)
-			kib = 0;
-	}
-	if (file)
-		fclose(file);
-	return kib * 1024;
-}
-
 static const char *mib_text(uint64_t bytes, char *to, size_t size)
 {
 	uint64_t mib = UINT64_C(1) << 20;
@@ -311,19 +296,22 @@ static int divide_with_auto(struct build *build, struct kk_budget *budget)
 static void divide_memory(struct build *build)
 {
 	struct kk_budget budget;
-	char wanted[40], there[40];
+	char wanted[40], there[40], where[200];
+	uint64_t available;
 
 	if (divide_with_auto(build, &budget) != KK_OK) {
 		report_too_little(build);
 		return;
 	}
 	warn_of_fewer(build);
-	uint64_t available = available_memory();
+	/* the measure by which a run is refused */
+	kk_shm_headroom(&available, where, sizeof(where));
 	uint64_t asked = build->config->memory.place.line ? build->plan.memory : budget.total;
-	if (available && asked > available)
+	if (asked > available)
 		kk_diagnostic_error(build->diagnostics, build->config->memory.place, NULL,
-		                    "\"memory\": this asks for %s, but the machine has only %s available",
-		                    mib_text(asked, wanted, sizeof(wanted)), mib_text(available, there, sizeof(there)));
+		                    "\"memory\": this asks for %s, but %s has only %s left",
+		                    mib_text(asked, wanted, sizeof(wanted)), where,
+		                    kk_quantity_size_text(available >> 20 << 20, there, sizeof(there)));
 }
 
 /* ---- the whole */
