@@ -225,14 +225,6 @@ static enum made make_batch(struct worker *worker, struct batch *batch)
 	return made;
 }
 
-static void end(struct worker *worker)
-{
-	const char *only = kk_plan_text(worker->plan, worker->plan->only);
-	if (*only && kk_word_load(&worker->run->cursor->next) == 0)
-		worker_log(worker, KK_LOG_WARNING, "no item has the key or id \"%s\"", only);
-	kk_word_store(&worker->run->cursor->ended, 1);
-}
-
 int work_source(struct worker *worker)
 {
 	struct batch batch = {.count = 0};
@@ -241,7 +233,7 @@ int work_source(struct worker *worker)
 	while (refill(worker, &batch)) {
 		made = make_batch(worker, &batch);
 		if (made == MADE_END)
-			end(worker);
+			kk_word_store(&worker->run->cursor->ended, 1);
 		if (made >= MADE_END)
 			break;
 		if (batch.next < batch.count)
