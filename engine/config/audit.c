@@ -237,9 +237,10 @@ static void look_folder(const struct audit *audit, const struct given *given)
 	do
 		folder_of(folder, folder, sizeof(folder));
 	while (stat(folder, &status) != 0 && errno == ENOENT && strcmp(folder, ".") != 0);
-	int system = access(folder, W_OK | X_OK) != 0                         ? errno
-	             : stat(folder, &status) == 0 && !S_ISDIR(status.st_mode) ? ENOTDIR
-	                                                                      : 0;
+	int system = stat(folder, &status) != 0         ? errno
+	             : !S_ISDIR(status.st_mode)         ? ENOTDIR
+	             : access(folder, W_OK | X_OK) != 0 ? errno
+	                                                : 0;
 	if (system)
 		kk_diagnostic_error(audit->diagnostics, given->place, NULL,
 		                    "stage \"%.80s\": option \"%.80s\": cannot write into %.200s: %s",

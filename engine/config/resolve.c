@@ -183,8 +183,9 @@ static void report_option(void *user, const struct kk_option_mistake *mistake)
 	struct kk_hint hint = {.nearest = mistake->nearest, .secret = mistake->secret};
 	struct kk_place place = with_place(stage);
 
-	/* one that is there, but had to be refused before, is not missing */
-	if (mistake->pair < 0 && kk_node_find(stage->with, mistake->option))
+	/* one that is there, but had to be refused before, is not missing; nor if all of them were */
+	if (mistake->pair < 0 &&
+	    (kk_node_find(stage->with, mistake->option) || (stage->with_place.line && !stage->with)))
 		return;
 	if (mistake->pair >= 0)
 		place = mistake->part == KK_OPTION_PART_NAME ? kk_node_key_place(resolving->nodes[mistake->pair])

@@ -309,9 +309,9 @@ static void divide_memory(struct build *build)
 	uint64_t asked = build->config->memory.place.line ? build->plan.memory : budget.total;
 	if (asked > available)
 		kk_diagnostic_error(build->diagnostics, build->config->memory.place, NULL,
-		                    "\"memory\": this asks for %s, but %s has only %s left",
-		                    mib_text(asked, wanted, sizeof(wanted)), where,
-		                    kk_quantity_size_text(available >> 20 << 20, there, sizeof(there)));
+		                    "\"memory\": this asks for %s, but only %s are left (%s)",
+		                    mib_text(asked, wanted, sizeof(wanted)),
+		                    kk_quantity_size_text(available >> 20 << 20, there, sizeof(there)), where);
 }
 
 /* ---- the whole */
