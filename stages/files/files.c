@@ -2,8 +2,9 @@
 /* files - source: an item per regular file, found by path, in directories and by patterns. The key is the path.
  *
  * The order is that of `paths`, then by the bytes of the names, depth first: the same files always come in the same
- * order. A file or directory that cannot be read fails as one item. Symbolic links to files are followed, those to
- * directories only where `paths` names them.
+ * order. A file or directory that cannot be read fails as one item. What is no regular file - a pipe, a device, a
+ * socket - is never opened: it is passed over, or fails if `paths` names it. Names are bytes: a key may have any that a
+ * file's name may have.
  *
  * Position: `at` counts the files so far, `extra` is a hash of the last one's path, so that files that came or went
  * before it do not shift the place where the next run goes on.
@@ -11,6 +12,7 @@
 #include "walk.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <glob.h>
 #include <inttypes.h>
 #include <kakehi/stage.h>
@@ -22,8 +24,9 @@
 #include <unistd.h>
 
 struct files_options {
-	struct kk_strings paths, types;
-	uint64_t max_bytes;
+	struct kk_strings paths, types, include, exclude;
+	uint64_t min_bytes, max_bytes;
+	int symlinks;
 	bool recursive, content, hidden;
 };
 
@@ -34,6 +37,9 @@ struct files {
 	struct walk walk;
 	uint64_t count; /* files so far                                  */
 };
+
+static const char *const symlinks_words[] = {
+    [WALK_LINKS_TO_FILES] = "files", [WALK_LINKS_ALL] = "follow", [WALK_LINKS_NONE] = "skip", NULL};
 
 #define AT(field) offsetof(struct files_options, field)
 static const struct kk_option rows[] = {
@@ -54,6 +60,36 @@ static const struct kk_option rows[] = {
      .at = AT(types),
      .def = "",
      .text = "Take only files with these suffixes (jpg, .png), in capitals or not; empty: all."},
+    {.name = "include",
+     .type = KK_OPTION_LIST,
+     .flags = KK_OPTION_AFFECTS_OUTPUT,
+     .at = AT(include),
+     .def = "",
+     .text = "Take only files that match one of these patterns; empty: all. A pattern without a slash is about the "
+             "name, one with a slash about the path beneath the directory named, where * also matches slashes."},
+    {.name = "exclude",
+     .type = KK_OPTION_LIST,
+     .flags = KK_OPTION_AFFECTS_OUTPUT,
+     .at = AT(exclude),
+     .def = "",
+     .text = "Pass over files, and directories with all in them, that match one of these patterns."},
+    {.name = "symlinks",
+     .type = KK_OPTION_ENUM,
+     .flags = KK_OPTION_AFFECTS_OUTPUT,
+     .at = AT(symlinks),
+     .def = "files",
+     .words = symlinks_words,
+     .text = "Symbolic links beneath a directory: files: follow those to files; follow: those to directories too; "
+             "skip: none."},
+    {.name = "min_bytes",
+     .type = KK_OPTION_SIZE,
+     .flags = KK_OPTION_AFFECTS_OUTPUT,
+     .at = AT(min_bytes),
+     .def = "0",
+     .min = 0,
+     .max = 1099511627776.0,
+     .unit = "bytes",
+     .text = "Skip files smaller than this."},
     {.name = "max_bytes",
      .type = KK_OPTION_SIZE,
      .flags = KK_OPTION_AFFECTS_OUTPUT,
@@ -109,6 +145,12 @@ static int files_plan(const void *options, struct kk_demand *demand, char *why, 
 		return -1;
 	}
 	demand->fields = fields;
+	if (o->min_bytes > o->max_bytes) {
+		snprintf(why, why_size, "min_bytes is above max_bytes");
+		return -1;
+	}
+	/* What one path stands for has no file twice; two paths may. */
+	demand->unique = o->paths.count == 1;
 	demand->largest = o->content ? o->max_bytes : 0;
 	demand->needs |= KK_NEED_READ;
 	return 0;
@@ -128,6 +170,33 @@ static bool has_type(const struct files_options *o, const char *path)
 			return true;
 	}
 	return o->types.count == 0;
+}
+
+/* matches - the path beneath a directory, or its name, one of the patterns? */
+static bool matches(const struct kk_strings *patterns, const char *path, const char *name)
+{
+	for (size_t i = 0; i < patterns->count; i++) {
+		const char *pattern = patterns->at[i];
+		if (fnmatch(pattern, strchr(pattern, '/') ? path : name, 0) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_excluded(const void *arg, const char *path, const char *name)
+{
+	const struct files_options *o = arg;
+	return matches(&o->exclude, path, name);
+}
+
+/* is_wanted - by its name? A file that `paths` names itself is, whatever it is called, apart from its type. */
+static bool is_wanted(const struct files_options *o, const struct walk *walk)
+{
+	const char *slash = strrchr(walk->path, '/');
+	const char *name = slash ? slash + 1 : walk->path;
+	if (!has_type(o, walk->path))
+		return false;
+	return !walk->below || !o->include.count || matches(&o->include, walk->path + walk->below, name);
 }
 
 /* begin_next - starts the walk at what comes next in `paths`. 1; 0: nothing is left; -1: out of memory. */
@@ -155,7 +224,7 @@ static enum walk_kind find_next(struct kk_context *context)
 	struct files *f = context->state;
 	for (;;) {
 		enum walk_kind kind = walk_next(&f->walk);
-		if (kind == WALK_BROKEN || (kind == WALK_FILE && has_type(context->options, f->walk.path))) {
+		if (kind == WALK_BROKEN || (kind == WALK_FILE && is_wanted(context->options, &f->walk))) {
 			f->count++;
 			return kind;
 		}
@@ -184,7 +253,11 @@ static void rewind_walk(struct kk_context *context)
 	struct files *f = context->state;
 	globfree(&f->found);
 	walk_end(&f->walk);
-	*f = (struct files){.walk.rules = {.recursive = o->recursive, .hidden = o->hidden}};
+	*f = (struct files){.walk.rules = {.recursive = o->recursive,
+	                                   .hidden = o->hidden,
+	                                   .links = (enum walk_links)o->symlinks,
+	                                   .excluded = o->exclude.count ? is_excluded : NULL,
+	                                   .arg = o}};
 }
 
 /* skip_count - finds `count` files. Are there so many? */
@@ -271,23 +344,45 @@ static enum kk_verdict read_payload(struct kk_item *item, int fd, size_t size)
 	return KK_PASS;
 }
 
-/* take_file - opens the file (without waiting, should it be a pipe) and reads it if the content is wanted. */
-static enum kk_verdict take_file(struct kk_item *item, const struct files_options *o, const char *path)
+/* check_size - KK_PASS; KK_SKIP: too small to be of interest. */
+static enum kk_verdict check_size(struct kk_item *item, const struct files_options *o, uint64_t size)
 {
-	enum kk_verdict verdict = KK_PASS;
+	if (size > o->max_bytes)
+		return kk_fail(item, KK_FAIL_TOO_LARGE, "%" PRIu64 " bytes, max_bytes is %" PRIu64, size, o->max_bytes);
+	return size < o->min_bytes ? KK_SKIP : KK_PASS;
+}
+
+/* read_file - opens for reading what is known to be a regular file: `found` is a descriptor that only names it. */
+static enum kk_verdict read_file(struct kk_item *item, int found, size_t size)
+{
+	char path[40];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", found);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return kk_fail(item, KK_FAIL_IO, "cannot open: %s", strerror(errno));
+	enum kk_verdict verdict = read_payload(item, fd, size);
+	close(fd);
+	return verdict;
+}
+
+/* take_file - looks at the file before it is opened, as opening a device may do something. */
+static enum kk_verdict take_file(struct kk_item *item, const struct files_options *o, const char *path, bool beneath)
+{
 	struct stat status;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &status) != 0)
-		verdict = kk_fail(item, KK_FAIL_IO, "cannot open: %s", strerror(errno));
+	int links = beneath && o->symlinks == WALK_LINKS_NONE ? O_NOFOLLOW : 0;
+	int found = open(path, O_PATH | O_CLOEXEC | links);
+	if (found < 0)
+		return kk_fail(item, KK_FAIL_IO, "cannot open: %s", strerror(errno));
+	enum kk_verdict verdict = KK_PASS;
+	if (fstat(found, &status) != 0)
+		verdict = kk_fail(item, KK_FAIL_IO, "cannot look at it: %s", strerror(errno));
 	else if (!S_ISREG(status.st_mode))
 		verdict = kk_fail(item, KK_FAIL_IO, "not a regular file");
-	else if ((uint64_t)status.st_size > o->max_bytes)
-		verdict = kk_fail(item, KK_FAIL_TOO_LARGE, "%" PRIu64 " bytes, max_bytes is %" PRIu64,
-		                  (uint64_t)status.st_size, o->max_bytes);
-	else if (o->content)
-		verdict = read_payload(item, fd, (size_t)status.st_size);
-	if (fd >= 0)
-		close(fd);
+	else
+		verdict = check_size(item, o, (uint64_t)status.st_size);
+	if (verdict == KK_PASS && o->content)
+		verdict = read_file(item, found, (size_t)status.st_size);
+	close(found);
 	return verdict;
 }
 
@@ -300,13 +395,16 @@ static enum kk_verdict files_next(struct kk_context *context, struct kk_item *it
 		return KK_END;
 	const char *path = f->walk.path;
 	item->position = (struct kk_position){.at = f->count, .extra = hash_path(path)};
-	if (kk_set_key(item, path, strlen(path)) != 0) {
+	int status = kk_set_key(item, path, strlen(path));
+	if (status > 0)
+		return KK_SKIP; /* another shard's: why read it? */
+	if (status < 0) {
 		kk_set_key(item, path, strnlen(path, 100));
 		return kk_fail(item, KK_FAIL_BAD_NAME, "the path is too long for the source's records");
 	}
 	if (kind == WALK_BROKEN)
 		return kk_fail(item, KK_FAIL_IO, "cannot read the directory: %s", strerror(error));
-	return take_file(item, context->options, path);
+	return take_file(item, context->options, path, f->walk.below > 0);
 }
 
 static void files_close(struct kk_context *context)

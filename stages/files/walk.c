@@ -13,6 +13,8 @@
 struct walk_level {
 	struct walk_level *above;
 	size_t length;
+	dev_t device;
+	ino_t inode;
 	char **names;
 	size_t count, next;
 };
@@ -79,16 +81,44 @@ static int read_names(struct walk_level *level, DIR *directory, bool hidden)
 	return 0;
 }
 
+/* is_inside - is the walk in this directory already? */
+static bool is_inside(const struct walk *walk, const struct stat *status)
+{
+	for (const struct walk_level *level = walk->top; level; level = level->above)
+		if (level->inode == status->st_ino && level->device == status->st_dev)
+			return true;
+	return false;
+}
+
+/* open_directory - the one that the path names, unless the walk is in it (errno ELOOP). -1 with errno. */
+static int open_directory(const struct walk *walk, int flags, struct stat *status)
+{
+	int fd = open(walk->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK | flags);
+	if (fd < 0)
+		return -1;
+	int failed = fstat(fd, status);
+	if (failed || is_inside(walk, status)) {
+		int error = failed ? errno : ELOOP;
+		close(fd);
+		errno = error;
+		return -1;
+	}
+	return fd;
+}
+
 /* descend - makes the directory that the path names the top level. 0, or -1 with errno. */
 static int descend(struct walk *walk, int flags)
 {
-	int fd = open(walk->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK | flags);
+	struct stat status;
+	int fd = open_directory(walk, flags, &status);
 	if (fd < 0)
 		return -1;
 	DIR *directory = fdopendir(fd);
 	struct walk_level *level = directory ? calloc(1, sizeof(*level)) : NULL;
 	size_t length = strlen(walk->path);
 	int error = ENOMEM;
+	if (level)
+		*level = (struct walk_level){.device = status.st_dev, .inode = status.st_ino};
 	if (level && read_names(level, directory, walk->rules.hidden) != 0)
 		error = errno;
 	else if (level && (walk->path[length - 1] == '/' || set_path(walk, length, "/") == 0))
@@ -122,25 +152,41 @@ int walk_begin(struct walk *walk, const char *path)
 	return 0;
 }
 
-/* look - what the path is. A link is what it leads to, but a link to a directory counts only at the start. */
-static enum walk_kind look(struct walk *walk, bool start)
+/* look_beneath - what a path is that the walk came to. */
+static enum walk_kind look_beneath(struct walk *walk)
 {
 	struct stat status;
-	if (stat(walk->path, &status) != 0)
+	if (lstat(walk->path, &status) != 0)
+		return WALK_FILE;
+	bool link = S_ISLNK(status.st_mode);
+	if (link && walk->rules.links == WALK_LINKS_NONE)
+		return WALK_END;
+	if (link && stat(walk->path, &status) != 0)
 		return WALK_FILE;
 	if (S_ISREG(status.st_mode))
 		return WALK_FILE;
-	if (!S_ISDIR(status.st_mode))
-		return start ? WALK_FILE : WALK_END;
-	if (!start && !walk->rules.recursive)
+	if (!S_ISDIR(status.st_mode) || !walk->rules.recursive || (link && walk->rules.links != WALK_LINKS_ALL))
 		return WALK_END;
-	if (descend(walk, start ? 0 : O_NOFOLLOW) == 0 || errno == ELOOP || errno == ENOTDIR)
+	if (descend(walk, link ? 0 : O_NOFOLLOW) == 0 || errno == ELOOP || errno == ENOTDIR)
 		return WALK_END;
 	return WALK_BROKEN;
 }
 
+/* look_at_start - the same for the starting path, which is given whatever it is, or walked through. */
+static enum walk_kind look_at_start(struct walk *walk)
+{
+	struct stat status;
+	if (stat(walk->path, &status) != 0 || !S_ISDIR(status.st_mode))
+		return WALK_FILE;
+	if (descend(walk, 0) != 0)
+		return errno == ENOTDIR ? WALK_FILE : WALK_BROKEN;
+	walk->below = walk->top->length;
+	return WALK_END;
+}
+
 enum walk_kind walk_next(struct walk *walk)
 {
+	const struct walk_rules *rules = &walk->rules;
 	while (walk->top) {
 		struct walk_level *level = walk->top;
 		if (level->next == level->count) {
@@ -148,9 +194,12 @@ enum walk_kind walk_next(struct walk *walk)
 			free_level(level);
 			continue;
 		}
-		if (set_path(walk, level->length, level->names[level->next++]) != 0)
+		const char *name = level->names[level->next++];
+		if (set_path(walk, level->length, name) != 0)
 			return errno = ENOMEM, WALK_BROKEN;
-		enum walk_kind kind = look(walk, level->above == NULL);
+		if (level->above && rules->excluded && rules->excluded(rules->arg, walk->path + walk->below, name))
+			continue;
+		enum walk_kind kind = level->above ? look_beneath(walk) : look_at_start(walk);
 		if (kind != WALK_END)
 			return kind;
 	}
@@ -166,5 +215,5 @@ void walk_end(struct walk *walk)
 	}
 	free(walk->path);
 	walk->path = NULL;
-	walk->room = 0;
+	walk->room = walk->below = 0;
 }

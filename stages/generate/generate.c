@@ -55,6 +55,7 @@ static int generate_plan(const void *options, struct kk_demand *demand, char *wh
 	(void)why, (void)why_size;
 	demand->fields = fields;
 	demand->largest = o->size;
+	demand->unique = 1;
 	return 0;
 }
 

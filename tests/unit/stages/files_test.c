@@ -171,7 +171,84 @@ static void test_demand(void **state)
 	stage_host_unload(host);
 }
 
+static void test_include_and_exclude(void **state)
+{
+	(void)state;
+	make_tree();
+	assert_files(OPTIONS("paths", "in", "exclude", "b", "content", "false"), "in/a.JPG\nin/b.txt\nin/c.jpg\n");
+	assert_files(OPTIONS("paths", "in", "exclude", "*.png", "exclude", "b/deep", "content", "false"),
+	             "in/a.JPG\nin/b.txt\nin/c.jpg\n");
+	assert_files(OPTIONS("paths", "in", "include", "*.[jJ][pP][gG]", "content", "false"), "in/a.JPG\nin/c.jpg\n");
+	assert_files(OPTIONS("paths", "in", "include", "b/*", "exclude", "deep", "content", "false"),
+	             "in/b/10.png\nin/b/2.png\n");
+	assert_files(OPTIONS("paths", "in", "include", "b/*", "content", "false"),
+	             "in/b/10.png\nin/b/2.png\nin/b/deep/x.txt\n");
+	/* What is named itself is taken; patterns are about what lies beneath. */
+	assert_files(OPTIONS("paths", "in/c.jpg", "include", "*.png", "exclude", "*.jpg", "content", "false"),
+	             "in/c.jpg\n");
+}
+
+static void test_what_becomes_of_links(void **state)
+{
+	(void)state;
+	make_tree();
+	assert_int_equal(symlink("../other/o.jpg", "in/d.jpg"), 0);
+	assert_int_equal(symlink("../other", "in/e"), 0);
+	assert_int_equal(symlink("..", "in/b/up"), 0);
+	assert_int_equal(symlink(".", "other/here"), 0);
+	assert_files(OPTIONS("paths", "in", "types", "jpg", "symlinks", "skip", "content", "false"),
+	             "in/a.JPG\nin/c.jpg\n");
+	assert_files(OPTIONS("paths", "in", "types", "jpg", "symlinks", "follow", "content", "false"),
+	             "in/a.JPG\nin/c.jpg\nin/d.jpg\nin/e/[x].jpg\nin/e/o.jpg\n");
+}
+
+static void test_sizes(void **state)
+{
+	(void)state;
+	make_tree();
+	harness_write_text("in/large", "0123456789");
+	struct stage_host *host =
+	    source_start("files", OPTIONS("paths", "in", "min_bytes", "10", "recursive", "false"), NULL);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(stage_host_next(host)->verdict, KK_SKIP);
+	assert_int_equal(stage_host_next(host)->verdict, KK_PASS);
+	assert_int_equal(stage_host_next(host)->verdict, KK_END);
+	stage_host_unload(host);
+	assert_non_null(strstr(source_plan_error("files", OPTIONS("paths", "in", "min_bytes", "2", "max_bytes", "1")),
+	                       "min_bytes is above"));
+}
+
+/* A name is any bytes but a slash and NUL. */
+static void test_names_of_any_bytes(void **state)
+{
+	static const char *const names[] = {"\x01\x1b[2J", "a\nb", "a\"b\\", "caf\xe9", "\xff\xfe", "*?["};
+	(void)state;
+	harness_make_dir(harness_path("odd"));
+	assert_int_equal(chdir(harness_dir()), 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		harness_write_text(harness_text("odd/%s", names[i]), "x");
+	assert_string_equal(source_all("files", OPTIONS("paths", "odd", "content", "false")),
+	                    "odd/\x01\x1b[2J\nodd/*?[\nodd/a\nb\nodd/a\"b\\\nodd/caf\xe9\nodd/\xff\xfe\n");
+}
+
+static void test_what_may_come_twice(void **state)
+{
+	(void)state;
+	make_tree();
+	struct stage_host *host = source_start("files", OPTIONS("paths", "in"), NULL);
+	assert_int_equal(host->demand.unique, 1);
+	stage_host_unload(host);
+	host = source_start("files", OPTIONS("paths", "in", "paths", "in/c.jpg"), NULL);
+	assert_int_equal(host->demand.unique, 0);
+	stage_host_unload(host);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_include_and_exclude),
+    cmocka_unit_test(test_what_becomes_of_links),
+    cmocka_unit_test(test_sizes),
+    cmocka_unit_test(test_names_of_any_bytes),
+    cmocka_unit_test(test_what_may_come_twice),
     cmocka_unit_test(test_order),
     cmocka_unit_test(test_types),
     cmocka_unit_test(test_patterns),
