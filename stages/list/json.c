@@ -99,7 +99,7 @@ enum kk_verdict row_take_json(struct kk_item *item, const struct list_options *o
 {
 	char why[sizeof(((json_error_t *)0)->text) + 40];
 	json_error_t error;
-	json_t *object = json_loadb(text.at, text.length, 0, &error);
+	json_t *object = json_loadb(text.at, text.length, JSON_DECODE_ANY, &error);
 	if (!object) {
 		snprintf(why, sizeof(why), "not JSON: %s at column %d", error.text, error.column);
 		return row_fail(item, KK_FAIL_OTHER, text, line, why);

@@ -16,9 +16,12 @@ void unpack_open(struct unpack *unpack, struct raw *raw, enum unpack_kind kind, 
 	*unpack = (struct unpack){.raw = raw, .kind = kind, .window_log = window_log};
 }
 
-/* broken - notes what is wrong, to be told when all that came before it has been given. */
+/* broken - notes what is wrong, to be told when all that came before it has been given. What is no member or frame at
+ * all is where it begins. */
 static ssize_t broken(struct unpack *unpack, const char *what, const char *detail, ssize_t got)
 {
+	if (!unpack->inside)
+		unpack->at = unpack->began;
 	snprintf(unpack->why, sizeof(unpack->why), "%s%s%s%s at byte %" PRIu64 " of the file", what,
 	         *detail ? " (" : "", detail, *detail ? ")" : "", unpack->at);
 	return got;
@@ -98,6 +101,8 @@ static void use_up(struct unpack *unpack, size_t bytes)
 
 static ssize_t from_zstd(struct unpack *unpack, void *to, size_t size)
 {
+	if (!unpack->inside)
+		unpack->began = unpack->at;
 	ZSTD_inBuffer in = {unpack->in + unpack->from, unpack->to - unpack->from, 0};
 	ZSTD_outBuffer out = {to, size, 0};
 	size_t left = ZSTD_decompressStream(unpack->state, &out, &in);
@@ -116,6 +121,8 @@ static ssize_t from_gzip(struct unpack *unpack, void *to, size_t size)
 	z_stream *stream = unpack->state;
 	if (!unpack->inside && inflateReset(stream) != Z_OK)
 		return broken(unpack, "not gzip", "", 0);
+	if (!unpack->inside)
+		unpack->began = unpack->at;
 	stream->next_in = unpack->in + unpack->from;
 	stream->avail_in = (uInt)(unpack->to - unpack->from);
 	stream->next_out = to;
@@ -123,10 +130,11 @@ static ssize_t from_gzip(struct unpack *unpack, void *to, size_t size)
 	uInt room = stream->avail_out;
 	int status = inflate(stream, Z_NO_FLUSH);
 	use_up(unpack, unpack->to - unpack->from - stream->avail_in);
-	unpack->inside = status != Z_STREAM_END;
 	ssize_t got = (ssize_t)(room - stream->avail_out);
-	if (status == Z_OK || status == Z_STREAM_END || status == Z_BUF_ERROR)
+	if (status == Z_OK || status == Z_STREAM_END || status == Z_BUF_ERROR) {
+		unpack->inside = status != Z_STREAM_END;
 		return got;
+	}
 	return broken(unpack, "not gzip, or damaged", stream->msg ? stream->msg : zError(status), got);
 }
 

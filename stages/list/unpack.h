@@ -21,10 +21,11 @@ struct unpack {
 	uint64_t at;         /* none: of the text; else of in[from] in what is raw  */
 	unsigned char *in;
 	size_t from, to;
-	bool inside;   /* a member or frame has begun and not ended                  */
-	bool full;     /* there was no room for all that it could have given         */
-	void *state;   /* z_stream or ZSTD_DCtx                                       */
-	char why[200]; /* what is wrong with what is packed; "": nothing so far      */
+	uint64_t began; /* where the member or frame did                          */
+	bool inside;    /* a member or frame has begun and not ended                  */
+	bool full;      /* there was no room for all that it could have given         */
+	void *state;    /* z_stream or ZSTD_DCtx                                       */
+	char why[200];  /* what is wrong with what is packed; "": nothing so far      */
 };
 
 /* unpack_open - at the start. `kind` AUTO: to be found out. Nothing is read yet. */
