@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define MARKER_BYTES 0xffff
+#define MARKER_SOI   0xd8
+#define MARKER_SOS   0xda
 #define COEFFICIENTS (DCTSIZE2 * sizeof(JCOEF)) /* bytes of a block */
 #define ROWS_MAX     (MAX_SAMP_FACTOR * DCTSIZE)
 
@@ -37,11 +39,25 @@ static void finish_source(j_decompress_ptr decoder)
 	(void)decoder;
 }
 
-static void watch_scans(j_common_ptr common)
+/* count_scans - how many parts the picture comes in; looks at every marker, as no decoder would count them before it
+ * has decoded them. */
+static int count_scans(const unsigned char *data, size_t size)
 {
-	j_decompress_ptr decoder = (j_decompress_ptr)common;
-	if (decoder->input_scan_number > JPEG_MAX_SCANS)
-		trap_spring((struct trap *)common->err, "too many scans");
+	const unsigned char *at = data, *end = data + size;
+	int scans = 0;
+	while (end - at > 4 && (at = memchr(at, 0xff, (size_t)(end - at) - 4)) != NULL) {
+		int marker = at[1];
+		if (marker == JPEG_EOI)
+			break;
+		scans += marker == MARKER_SOS;
+		bool alone =
+		    marker == 0 || marker == 1 || marker == 0xff || (marker >= JPEG_RST0 && marker <= MARKER_SOI);
+		size_t length = alone ? 0 : (size_t)at[2] << 8 | at[3];
+		if (length > (size_t)(end - at) - 2)
+			break;
+		at += marker == 0xff ? 1 : 2 + length;
+	}
+	return scans;
 }
 
 static bool starts_with(const struct jpeg_marker_struct *marker, int app, const char *magic, size_t size)
@@ -105,9 +121,7 @@ static void prepare(struct jpeg_reader *reader, const void *data, size_t size)
 	                                          .skip_input_data = skip_source,
 	                                          .resync_to_restart = jpeg_resync_to_restart,
 	                                          .term_source = finish_source};
-	reader->progress = (struct jpeg_progress_mgr){.progress_monitor = watch_scans};
 	decoder->src = &reader->source;
-	decoder->progress = &reader->progress;
 	jpeg_save_markers(decoder, JPEG_APP0 + 1, MARKER_BYTES);
 	jpeg_save_markers(decoder, JPEG_APP0 + 2, MARKER_BYTES);
 	jpeg_save_markers(decoder, JPEG_APP0 + 13, MARKER_BYTES);
@@ -126,9 +140,12 @@ int jpeg_reader_open(struct jpeg_reader *reader, const void *data, size_t size, 
 	jpeg_read_header(&reader->decoder, TRUE);
 	to->width = (int)reader->decoder.image_width;
 	to->height = (int)reader->decoder.image_height;
+	to->metadata_bytes = size - reader->source.bytes_in_buffer;
 	to->planar = is_planar(&reader->decoder);
 	to->planes = reader->decoder.num_components;
 	to->whole_bytes = coefficient_bytes(&reader->decoder);
+	if (to->whole_bytes && count_scans(data, size) > JPEG_MAX_SCANS)
+		trap_spring(&reader->trap, "too many scans");
 	collect(reader, to);
 	return 0;
 }

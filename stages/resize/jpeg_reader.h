@@ -15,7 +15,7 @@
 #include "trap.h"
 #include <stdint.h>
 
-/* A picture that comes in more parts than this is a bomb; libvips thinks so too. */
+/* A picture that comes in more parts than this is a bomb: each may cost as much as decoding all of it. */
 #define JPEG_MAX_SCANS 100
 
 struct jpeg_header {
@@ -24,6 +24,7 @@ struct jpeg_header {
 	bool planar;       /* brightness alone, or with two colours: may be read as planes            */
 	int planes;
 	uint64_t whole_bytes;     /* memory for the coefficients if all come before the first row; else 0    */
+	size_t metadata_bytes;    /* before the first scan                                                   */
 	struct metadata metadata; /* orientation already set upright; valid until jpeg_reader_close          */
 };
 
@@ -38,7 +39,6 @@ struct jpeg_reader {
 	struct trap trap;
 	struct jpeg_decompress_struct decoder;
 	struct jpeg_source_mgr source;
-	struct jpeg_progress_mgr progress;
 	JOCTET *profile; /* malloc'ed by libjpeg */
 };
 
@@ -49,8 +49,8 @@ int jpeg_reader_open(struct jpeg_reader *reader, const void *data, size_t size, 
 /* jpeg_reader_layout - what its planes will be if it is decoded at eighths/8 (1, 2, 4 or 8) of its size. 0 or -1. */
 int jpeg_reader_layout(struct jpeg_reader *reader, int eighths, struct jpeg_layout layout[PLANES_MAX]);
 
-/* jpeg_reader_decode - fills planes that have the memory of the last layout. Fails as libvips does: not for data that
- * is odd, but for data that ends early. 0 or -1. Once. */
+/* jpeg_reader_decode - fills planes that have the memory of the last layout. Fails as libvips does: for data that ends
+ * early, and for 100 warnings about odd data, but not for fewer. 0 or -1. Once. */
 int jpeg_reader_decode(struct jpeg_reader *reader, struct plane planes[PLANES_MAX]);
 
 /* jpeg_reader_close - frees all; again: does nothing. */

@@ -13,6 +13,7 @@
  */
 #include "headroom.h"
 #include "options.h"
+#include "png_chunks.h"
 #include "quick.h"
 #include "rehearse.h"
 #include "srgb.h"
@@ -30,6 +31,9 @@
  */
 #define TYPICAL_WIDTH 8192
 #define WHOLE_BYTES   (72ULL << 20)
+
+/* libvips reads them, copies them into the picture, and each encoder again. */
+#define METADATA_COPIES 3
 
 /* Encoders' own memory, for each pixel of the result: coefficients, macroblocks, reference frames. */
 #define WRITER_BYTES      8
@@ -53,6 +57,7 @@ struct task {
 	struct picture_header header;
 	struct geometry geometry;
 	enum format to;
+	uint64_t metadata_bytes; /* that libvips might copy */
 };
 
 static uint64_t smaller(uint64_t a, uint64_t b)
@@ -90,9 +95,8 @@ static int check_avif(const struct resize_options *o, char *why, size_t why_size
 
 static int resize_plan(const void *options, struct kk_demand *demand, char *why, size_t why_size)
 {
-	static const char *const fields[] = {"width",        "height",       "bytes",         "format",
-	                                     "content_type", "source_width", "source_height", "source_format",
-	                                     NULL};
+	static const char *const fields[] = {"width",        "height",        "bytes",         "format", "content_type",
+	                                     "source_width", "source_height", "source_format", NULL};
 	const struct resize_options *o = options;
 	if (options_check(o, why, why_size) != 0 || check_avif(o, why, why_size) != 0)
 		return -1;
@@ -226,10 +230,10 @@ static bool has_memory(const struct resize *r, uint64_t bytes, uint64_t *headroo
 
 static enum kk_verdict check_memory(const struct task *t)
 {
-	uint64_t headroom,
-	    need = t->header.whole_bytes +
-	           picture_memory(t->header.width > t->header.height ? t->header.width : t->header.height,
-	                          geometry_pixels(&t->geometry));
+	const struct picture_header *header = &t->header;
+	int row = header->width > header->height ? header->width : header->height;
+	uint64_t headroom, need = header->whole_bytes + METADATA_COPIES * t->metadata_bytes +
+	                          picture_memory(row, geometry_pixels(&t->geometry));
 	if (has_memory(t->resize, need, &headroom))
 		return KK_PASS;
 	return kk_fail(t->item, KK_FAIL_MEMORY,
@@ -383,6 +387,7 @@ static enum kk_verdict take_jpeg(struct task *t)
 	                                    .height = turned ? header.width : header.height,
 	                                    .orientation = header.orientation,
 	                                    .whole_bytes = header.whole_bytes};
+	t->metadata_bytes = header.metadata_bytes;
 	enum kk_verdict verdict = plan_task(t);
 	bool short_way = verdict == KK_PASS && t->resize->quick_target && quick_colours(t, &header);
 	if (short_way)
@@ -393,11 +398,26 @@ static enum kk_verdict take_jpeg(struct task *t)
 	return verdict;
 }
 
+/* weigh_metadata - what libvips copies of them counts for the memory that is needed. */
+static enum kk_verdict weigh_metadata(struct task *t)
+{
+	t->metadata_bytes = t->bytes.size;
+	if (t->bytes.format != FORMAT_PNG)
+		return KK_PASS;
+	t->metadata_bytes = png_metadata_bytes(t->bytes.data, t->bytes.size);
+	if (t->metadata_bytes <= PNG_METADATA_MAX)
+		return KK_PASS;
+	return kk_fail(t->item, KK_FAIL_TOO_LARGE, "its metadata unpack to more than %llu MiB", PNG_METADATA_MAX >> 20);
+}
+
 static enum kk_verdict take_other(struct task *t)
 {
+	enum kk_verdict verdict = weigh_metadata(t);
+	if (verdict != KK_PASS)
+		return verdict;
 	if (picture_read_header(&t->bytes, &t->header) != 0)
 		return fail_with_library_error(t->item, "cannot read the header");
-	enum kk_verdict verdict = plan_task(t);
+	verdict = plan_task(t);
 	return verdict == KK_PASS ? go_long(t) : verdict;
 }
 

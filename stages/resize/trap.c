@@ -3,6 +3,9 @@
 #include <jerror.h>
 #include <string.h>
 
+/* libvips' limit too: both ways are to agree. */
+#define MAX_WARNINGS 100
+
 /* The library's words may quote bytes of the picture. */
 static void keep_printable(char *text)
 {
@@ -20,10 +23,11 @@ _Noreturn static void on_error(j_common_ptr common)
 	longjmp(trap->back, 1);
 }
 
-/* Odd but readable pictures are no concern of anybody's. */
+/* Odd but readable pictures are no concern of anybody's, up to a point. */
 static void on_message(j_common_ptr common, int level)
 {
-	(void)common, (void)level;
+	if (level < 0 && ++common->err->num_warnings >= MAX_WARNINGS)
+		on_error(common);
 }
 
 static void on_output(j_common_ptr common)

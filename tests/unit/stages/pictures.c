@@ -2,8 +2,12 @@
 #include "pictures.h"
 #include "harness.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <jpeglib.h>
+#include <zlib.h>
 
 static void need(int failed, const char *what)
 {
@@ -121,4 +125,149 @@ struct picture picture_png_header(uint32_t width, uint32_t height)
 struct picture picture_photo(void)
 {
 	return picture_save(picture_detailed(3000, 2000, 3), ".jpg[Q=90]");
+}
+
+/* ---- JPEGs as few write them */
+
+static void write_exif(struct jpeg_compress_struct *encoder, int orientation)
+{
+	unsigned char exif[] = "Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0?\0\0\0\0\0\0";
+	exif[25] = (unsigned char)orientation;
+	jpeg_write_marker(encoder, JPEG_APP0 + 1, exif, sizeof(exif) - 1);
+}
+
+static void write_profile(struct jpeg_compress_struct *encoder, const char *name)
+{
+	VipsBlob *profile = NULL;
+	size_t size;
+	need(vips_profile_load(name, &profile, NULL), "profile");
+	const void *at = vips_blob_get(profile, &size);
+	jpeg_write_icc_profile(encoder, at, (unsigned)size);
+	vips_area_unref(VIPS_AREA(profile));
+}
+
+static void set_up(struct jpeg_compress_struct *encoder, const struct picture_jpeg *how)
+{
+	jpeg_set_defaults(encoder);
+	if (how->rgb)
+		jpeg_set_colorspace(encoder, JCS_RGB);
+	jpeg_set_quality(encoder, how->quality ? how->quality : 90, TRUE);
+	encoder->arith_code = how->arithmetic;
+	if (how->progressive)
+		jpeg_simple_progression(encoder);
+	encoder->comp_info[0].h_samp_factor = how->across ? how->across : 1;
+	encoder->comp_info[0].v_samp_factor = how->down ? how->down : 1;
+}
+
+struct picture picture_jpeg(VipsImage *lazy, const struct picture_jpeg *how)
+{
+	VipsImage *image = vips_image_copy_memory(lazy);
+	need(!image, "copy");
+	g_object_unref(lazy);
+	static const jpeg_scan_info separate[] = {{1, {0}, 0, 63, 0, 0}, {1, {1}, 0, 63, 0, 0}, {1, {2}, 0, 63, 0, 0}};
+	struct jpeg_compress_struct encoder;
+	struct jpeg_error_mgr errors;
+	unsigned char *bytes = NULL;
+	unsigned long size = 0;
+	encoder.err = jpeg_std_error(&errors);
+	jpeg_create_compress(&encoder);
+	jpeg_mem_dest(&encoder, &bytes, &size);
+	encoder.image_width = (unsigned)image->Xsize;
+	encoder.image_height = (unsigned)image->Ysize;
+	encoder.input_components = image->Bands;
+	encoder.in_color_space = image->Bands == 1 ? JCS_GRAYSCALE : JCS_RGB;
+	set_up(&encoder, how);
+	if (how->separate) {
+		encoder.scan_info = separate;
+		encoder.num_scans = 3;
+	}
+	jpeg_start_compress(&encoder, TRUE);
+	if (how->orientation)
+		write_exif(&encoder, how->orientation);
+	if (how->profile)
+		write_profile(&encoder, how->profile);
+	while (encoder.next_scanline < encoder.image_height) {
+		JSAMPROW row = VIPS_IMAGE_ADDR(image, 0, (int)encoder.next_scanline);
+		jpeg_write_scanlines(&encoder, &row, 1);
+	}
+	jpeg_finish_compress(&encoder);
+	jpeg_destroy_compress(&encoder);
+	g_object_unref(image);
+	struct picture picture = {g_memdup2(bytes, size), size};
+	free(bytes);
+	return picture;
+}
+
+struct picture picture_repeat_scan(struct picture jpeg, int times)
+{
+	const unsigned char *from = jpeg.data, *scan = NULL;
+	size_t body = jpeg.size - 2; /* all but the end marker */
+	for (size_t i = 0; i + 1 < body; i++)
+		if (from[i] == 0xff && from[i + 1] == 0xda)
+			scan = from + i;
+	assert_non_null(scan);
+	size_t length = (size_t)(from + body - scan);
+	unsigned char *bytes = g_malloc(jpeg.size + (size_t)times * length), *to = bytes;
+	memcpy(to, from, body);
+	to += body;
+	for (int i = 0; i < times; i++, to += length)
+		memcpy(to, scan, length);
+	memcpy(to, "\xff\xd9", 2);
+	g_free(jpeg.data);
+	return (struct picture){bytes, (size_t)(to - bytes) + 2};
+}
+
+struct picture picture_png_bomb(const char *chunk, size_t unpacked)
+{
+	struct picture plain = picture_save(picture_detailed(16, 16, 3), ".png[strip]");
+	bool international = strcmp(chunk, "iTXt") == 0;
+	const char *head = international ? "bomb\0\x01\0\0" : "bomb\0";
+	size_t head_size = international ? 9 : 6, before = 8 + 25; /* the magic and the first chunk */
+	uLongf packed = compressBound(unpacked);
+	unsigned char *zeroes = calloc(1, unpacked), *data = malloc(head_size + packed);
+	unsigned char *bytes = g_malloc(plain.size + head_size + packed + 12);
+	assert_true(zeroes && data);
+	memcpy(data, head, head_size);
+	data[head_size - 1] = 0;
+	assert_int_equal(compress2(data + head_size, &packed, zeroes, unpacked, 9), Z_OK);
+	memcpy(bytes, plain.data, before);
+	unsigned char *end = put_chunk(bytes + before, chunk, data, head_size + packed);
+	memcpy(end, (unsigned char *)plain.data + before, plain.size - before);
+	struct picture picture = {bytes, (size_t)(end - bytes) + plain.size - before};
+	g_free(plain.data);
+	free(zeroes);
+	free(data);
+	return picture;
+}
+
+/* ---- measuring */
+
+static VipsImage *brightness(VipsImage *image)
+{
+	static double weights[] = {0.299, 0.587, 0.114};
+	VipsImage *grey = NULL, *row = NULL;
+	if (image->Bands < 3) {
+		g_object_ref(image);
+		return image;
+	}
+	row = vips_image_new_matrix_from_array(3, 1, weights, 3);
+	need(!row || vips_recomb(image, &grey, row, NULL), "recomb");
+	g_object_unref(row);
+	return grey;
+}
+
+double picture_distance(VipsImage *a, VipsImage *b)
+{
+	VipsImage *grey[2] = {brightness(a), brightness(b)}, *difference = NULL, *square = NULL;
+	double mean;
+	assert_int_equal(a->Xsize, b->Xsize);
+	assert_int_equal(a->Ysize, b->Ysize);
+	need(vips_subtract(grey[0], grey[1], &difference, NULL) ||
+	         vips_multiply(difference, difference, &square, NULL) || vips_avg(square, &mean, NULL),
+	     "difference");
+	for (int i = 0; i < 2; i++)
+		g_object_unref(grey[i]);
+	g_object_unref(difference);
+	g_object_unref(square);
+	return 10 * log10(255.0 * 255.0 / fmax(mean, 1e-6));
 }
