@@ -276,11 +276,13 @@ static void test_full_disks(void **state)
 		run = pipeline_run();
 		/* The last one can: then its letters' places are taken. */
 		assert_int_equal(run.exit_code, i == 2 ? 1 : 74);
+		assert_int_equal(harness_wait_orphans(WAIT_MS), 0); /* of those who were killed */
 	}
 	each_line(harness_path("errors.ndjson"), take_place, NULL);
 	run = pipeline_run();
 	assert_int_equal(run.exit_code, 74);
 	assert_true(run.left > 0);
+	assert_int_equal(harness_wait_orphans(WAIT_MS), 0);
 }
 
 static void test_one_item_again(void **state)
