@@ -10,6 +10,8 @@
 #include "worker/worker.h"
 #include <assert.h>
 #include <errno.h>
+#include <kakehi/process.h>
+#include <kakehi/stage.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +26,7 @@
 #define SENTINEL_NS 5000000ull /* to look again for room for a sentinel */
 #define HEIR_MS     10000u
 #define EVENTS      64
+#define ORPHANS_MS  200
 
 struct supervisor {
 	struct kk_scene scene;
@@ -34,6 +37,7 @@ struct supervisor {
 	int signals, timer;
 	uint64_t tick_ns; /* when to look at everything next */
 	bool sentinel_waits;
+	bool gathers; /* a stage starts programs: what they leave behind when their worker is killed comes to us */
 };
 
 static const char start_variable[] = KK_WORKER_VARIABLE "=3";
@@ -145,6 +149,8 @@ static void on_end(struct supervisor *sup, struct kk_role *role)
 	struct kk_error error = {0};
 
 	on_news(sup, role, kk_role_bury(role, now_ns()));
+	if (sup->gathers)
+		(void)kk_process_end_orphans(ORPHANS_MS);
 	/* Who died badly may have written badly. */
 	if (role->restarts != restarts && kk_run_check(sup->scene.run, &error) < 0) {
 		kk_outcome_fail(&sup->outcome, KK_EXIT_INTERNAL, "after the death of %s: %s", role->name, error.text);
@@ -318,6 +324,10 @@ static int set_up(struct supervisor *sup, const struct kk_supervise *what, const
 		return -1;
 	for (unsigned r = 1; r <= plan->role_count; r++)
 		kk_role_init(&sup->roles[r], &sup->scene, r);
+	for (unsigned s = 0; s < plan->stage_count; s++)
+		sup->gathers = sup->gathers || plan->stage[s].needs & KK_NEED_EXEC;
+	if (sup->gathers)
+		(void)kk_process_gather();
 	return 0;
 }
 
@@ -325,6 +335,8 @@ static void clear_away(struct supervisor *sup)
 {
 	for (unsigned r = 1; sup->roles && r <= sup->scene.plan->role_count; r++)
 		kk_role_fini(&sup->roles[r]);
+	if (sup->gathers)
+		(void)kk_process_end_orphans(ORPHANS_MS);
 	free(sup->roles);
 	free(sup->scene.environment);
 	if (sup->timer >= 0)

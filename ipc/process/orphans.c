@@ -1,58 +1,119 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All descendants of a process, without a process group or a cgroup: those whose parent ends become its own children,
- * so killing all children, then all that this brought in, ends with none. */
+/* Descendants whose parents have ended: the caller inherits them, and ends them. Killing those that can be seen brings
+ * in what they had started themselves, until there is none. */
+#include "process/living.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <kakehi/process.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-int kk_process_gather(void)
+enum { MOST = 512 };
+
+/* Children that were there before anything was gathered: whoever started them will know what for. */
+static struct {
+	pid_t pid[MOST];
+	size_t count;
+} earlier;
+
+static int64_t now_ms(void)
 {
-	return prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? KK_ERR_SYSTEM : KK_OK;
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Kills as many of the caller's children as fit into one look; returns how many. Their numbers are nobody else's, as
- * they are not reaped. */
-static int kill_children(void)
+/* The calling thread's children, MOST at most; -1: they cannot be seen. */
+static long list_children(pid_t to[MOST])
 {
-	char list[4096], *at = list;
-	int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC), killed = 0;
+	char list[MOST * 8], *at = list;
+	int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
 	ssize_t got;
+	long count = 0;
 	if (fd < 0)
-		return 0;
+		return -1;
 	do
 		got = read(fd, list, sizeof(list) - 1);
 	while (got < 0 && errno == EINTR);
 	close(fd);
+	if (got < 0)
+		return -1;
 	/* A number that was cut at the end would be somebody else's: only those that a space follows count. */
 	while (got > 0 && list[got - 1] != ' ')
 		got--;
-	list[got > 0 ? got : 0] = 0;
-	for (char *end; *at; at = end) {
+	list[got] = 0;
+	for (char *end; *at && count < MOST; at = end) {
 		long pid = strtol(at, &end, 10);
 		if (end == at || pid <= 0)
 			break;
-		killed += kill((pid_t)pid, SIGKILL) == 0;
+		to[count++] = (pid_t)pid;
 	}
-	return killed;
+	return count;
 }
 
-int kk_process_end_children(void)
+static bool is_orphan(pid_t pid)
 {
+	for (size_t i = 0; i < earlier.count; i++)
+		if (earlier.pid[i] == pid)
+			return false;
+	return !kk_living_has(pid);
+}
+
+static long list_orphans(pid_t to[MOST])
+{
+	long count = list_children(to), orphans = 0;
+	if (count < 0)
+		return -1;
+	for (long i = 0; i < count; i++)
+		if (is_orphan(to[i]))
+			to[orphans++] = to[i];
+	return orphans;
+}
+
+/* Waits for the end of a child that was killed, and reaps it. */
+static int reap(pid_t pid, int64_t until_ms)
+{
+	struct pollfd ended = {.fd = pidfd_open(pid, 0), .events = POLLIN};
+	int ready;
+	do {
+		int64_t left_ms = until_ms - now_ms();
+		ready = ended.fd < 0 ? 0 : poll(&ended, 1, left_ms > 0 ? (int)left_ms : 0);
+	} while (ready < 0 && errno == EINTR);
+	if (ended.fd >= 0)
+		close(ended.fd);
+	return waitpid(pid, NULL, WNOHANG) == 0 ? KK_ERR_TIMEOUT : KK_OK;
+}
+
+int kk_process_gather(void)
+{
+	if (earlier.count == 0) {
+		long count = list_children(earlier.pid);
+		earlier.count = count > 0 ? (size_t)count : 0;
+	}
+	return prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? KK_ERR_SYSTEM : KK_OK;
+}
+
+int kk_process_end_orphans(int timeout_ms)
+{
+	pid_t orphans[MOST];
+	int64_t until_ms = now_ms() + timeout_ms;
 	for (;;) {
-		pid_t pid = waitpid(-1, NULL, WNOHANG);
-		if (pid > 0 || (pid < 0 && errno == EINTR))
-			continue;
-		if (pid < 0)
-			return errno == ECHILD ? KK_OK : KK_ERR_SYSTEM;
-		if (kill_children() == 0)
-			return KK_ERR_SYSTEM;
-		/* One at least will end now. */
-		while (waitpid(-1, NULL, 0) < 0 && errno == EINTR)
-			;
+		long count = list_orphans(orphans);
+		int status = KK_OK;
+		if (count <= 0)
+			return count < 0 ? KK_ERR_SYSTEM : KK_OK;
+		/* Their numbers are nobody else's: they are not reaped. */
+		for (long i = 0; i < count; i++)
+			kill(orphans[i], SIGKILL);
+		for (long i = 0; i < count && status == KK_OK; i++)
+			status = reap(orphans[i], until_ms);
+		if (status != KK_OK)
+			return status;
 	}
 }

@@ -2,6 +2,7 @@
 /* One child from its start to its reaping, as its parent sees it. What the child does before it is itself is in
  * birth.c. */
 #include "process/birth.h"
+#include "process/living.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <kakehi/process.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 struct kk_process {
+	struct kk_living living;
 	pid_t pid;
 	int pidfd;
 	int lifeline; /* our end of the pipe: the child lives while it is open; -1: none */
@@ -73,6 +75,7 @@ static int give_birth(struct kk_process *process, struct kk_birth *birth, struct
 		kk_error_set(error, rc, "cannot fork");
 		goto out;
 	}
+	kk_living_add(&process->living, process->pid);
 	close_fd(&report[1]);
 	process->pidfd = pidfd_open(process->pid, 0);
 	if (process->pidfd < 0) {
@@ -123,6 +126,7 @@ out:
 	close_fd(&lifeline[0]);
 	close_fd(&lifeline[1]);
 	if (rc < 0 && process) {
+		kk_living_remove(&process->living);
 		close_fd(&process->pidfd);
 		close_fd(&process->lifeline);
 		free(process);
@@ -261,6 +265,7 @@ int kk_process_wait(struct kk_process *process, int timeout_ms, struct kk_proces
 
 static void release(struct kk_process *process)
 {
+	kk_living_remove(&process->living);
 	close_fd(&process->lifeline);
 	close_fd(&process->pidfd);
 	free(process);

@@ -11,6 +11,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
+enum { ORPHANS_MS = 5000 };
+
 int child_prepare(void)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -40,6 +42,7 @@ int child_start(struct child *child, const struct child_command *command, char *
 	    .limits = &limit,
 	    .limit_count = 1,
 	    .die_with_thread = true,
+	    .own_group = true,
 	};
 	for (int to = 0; to < CHILD_FDS; to++)
 		if (command->fd[to] >= 0)
@@ -90,12 +93,13 @@ void child_end(struct child *child, uint64_t deadline_ms, struct kk_process_end 
 	if (child->process) {
 		uint64_t now_ms = child_clock_ms(), left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;
 		if (kk_process_wait(child->process, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms, &mine) != KK_OK) {
+			(void)kk_process_kill_group(child->process, SIGKILL);
 			(void)kk_process_kill(child->process, SIGKILL);
 			(void)kk_process_wait(child->process, -1, &mine);
 		}
 		kk_process_free(child->process);
 		child->process = NULL;
-		(void)kk_process_end_children();
+		(void)kk_process_end_orphans(ORPHANS_MS);
 	}
 	outflow_close(&child->in);
 	inflow_close(&child->out);

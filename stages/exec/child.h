@@ -3,8 +3,8 @@
  *
  *   child_start -> child_turn ... child_turn -> child_end
  *
- * The program stays in the worker's process group, so that whoever buries a killed worker kills it too, and the kernel
- * kills it when the worker ends. child_end leaves nobody of what it may have started itself. One at a time.
+ * The program leads a process group of its own. The kernel kills it when the worker ends, and what it may have started
+ * itself is ended by child_end, or by the supervisor when it buries the worker. One at a time.
  */
 #ifndef STAGES_EXEC_CHILD_H
 #define STAGES_EXEC_CHILD_H

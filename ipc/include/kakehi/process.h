@@ -122,13 +122,14 @@ KK_API char *kk_process_signal_name(int signal, char *to, size_t size);
 KK_API int kk_process_follow(int fd);
 
 /* kk_process_gather - from now on the caller inherits what its children leave behind when they end (it is a
- * "subreaper"), instead of the system's first process. 0 or KK_ERR_SYSTEM. */
+ * "subreaper"), instead of the system's first process. By a process with one thread. 0 or KK_ERR_SYSTEM. */
 KK_API int kk_process_gather(void);
 
-/* kk_process_end_children - kills and reaps every child of the calling thread, then what came to it thereby, and so on
- * until there is none: after kk_process_gather all descendants, whatever group or session they went to. Those that were
- * started by kk_process_spawn must have been waited for. 0; KK_ERR_SYSTEM: it cannot see them (no /proc). */
-KK_API int kk_process_end_children(void);
+/* kk_process_end_orphans - kills and reaps all children that the caller has inherited since kk_process_gather, then what
+ * comes to it thereby, until there are none: all descendants whose parents have ended, whatever group or session they
+ * went to. Children that are a struct kk_process, or were there before kk_process_gather, are left alone. 0;
+ * KK_ERR_TIMEOUT: not all have ended within `timeout_ms` (>= 0); KK_ERR_SYSTEM: it cannot see them (no /proc). */
+KK_API int kk_process_end_orphans(int timeout_ms);
 
 /* kk_process_raise - ends the calling process by `signal` with its default action, as a program does that was asked
  * to stop by it and has cleaned up. Does not return. */
