@@ -41,6 +41,39 @@ static void test_names(void **state)
 	assert_string_not_equal(expand("{id}", "b"), "5d8584ecf19a988632f965209dfd8ab3");
 }
 
+/* RFC 1321's own examples, and every length around the end of a block against `md5sum`. */
+static void test_hashes_of_the_payload(void **state)
+{
+	static const char *const cases[][2] = {
+	    {"", "d41d8cd98f00b204e9800998ecf8427e"},
+	    {"abc", "900150983cd24fb0d6963f7d28e17f72"},
+	    {"message digest", "f96b697d7cb7938d525a2f31aaf161d0"},
+	    {"12345678901234567890123456789012345678901234567890123456789012345678901234567890",
+	     "57edf4a22be3c955ac49da2e2107b67a"},
+	};
+	char to[100], data[130];
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct kk_name_item item = {.key = "a", .data = cases[i][0], .size = strlen(cases[i][0])};
+		assert_int_equal(kk_name_expand("{md5}", &item, to, sizeof(to)), 32);
+		assert_string_equal(to, cases[i][1]);
+	}
+	memset(data, 'x', sizeof(data));
+	for (size_t size = 50; size <= 130; size++) {
+		struct kk_name_item item = {.key = "a", .data = data, .size = size};
+		const char *const argv[] = {"md5sum", NULL};
+		char *input = harness_text("%.*s", (int)size, data);
+		struct harness_result result = harness_exec(argv, &(struct harness_options){.input = input});
+		assert_int_equal(kk_name_expand("{md5}", &item, to, sizeof(to)), 32);
+		assert_memory_equal(to, result.out, 32);
+		size += size < 54 || (size > 66 && size < 117) ? 10 : 0;
+	}
+	/* printf abc | xxh128sum */
+	struct kk_name_item item = {.key = "a", .data = "abc", .size = 3};
+	assert_int_equal(kk_name_expand("{xxh3}", &item, to, sizeof(to)), 32);
+	assert_string_equal(to, "06b05ab6733a618578af5f94892f3950");
+}
+
 static void test_name_and_ext(void **state)
 {
 	(void)state;
@@ -127,10 +160,8 @@ static void test_check(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_names),
-    cmocka_unit_test(test_name_and_ext),
-    cmocka_unit_test(test_components_are_harmless),
-    cmocka_unit_test(test_long_texts),
-    cmocka_unit_test(test_check),
+    cmocka_unit_test(test_names),        cmocka_unit_test(test_hashes_of_the_payload),
+    cmocka_unit_test(test_name_and_ext), cmocka_unit_test(test_components_are_harmless),
+    cmocka_unit_test(test_long_texts),   cmocka_unit_test(test_check),
 };
 HARNESS_MAIN(tests)

@@ -454,6 +454,9 @@ static void end_world(void)
 	close(world.event);
 }
 
+/* The current directory is none of the roots. */
+static bool nowhere_else;
+
 /* Tries one thing in a sandbox. -1: killed for it; else 0 or an errno. 200: the sandbox was not complete. */
 static int in_sandbox(unsigned needs, probe *try, uid_t as)
 {
@@ -464,7 +467,7 @@ static int in_sandbox(unsigned needs, probe *try, uid_t as)
 	assert_true(child >= 0);
 	if (child == 0) {
 		char level[300];
-		struct kk_sandbox_paths paths = {.write = &world.root, .count = 1};
+		struct kk_sandbox_paths paths = {.write = &world.root, .count = 1, .nowhere_else = nowhere_else};
 		struct rlimit no_core = {0, 0};
 		(void)setrlimit(RLIMIT_CORE, &no_core);
 		if (as != 0 && (setgid(as) < 0 || setuid(as) < 0))
@@ -565,6 +568,18 @@ static int level_probe(void)
 	return 0;
 }
 
+static void test_nowhere_else(void **state)
+{
+	(void)state;
+	if (kk_landlock_abi() == 0)
+		skip();
+	make_world();
+	nowhere_else = true;
+	assert_int_equal(in_sandbox(KK_NEED_WRITE, write_in_root, 0), 0);
+	assert_int_not_equal(in_sandbox(KK_NEED_WRITE, write_here, 0), 0);
+	end_world();
+}
+
 static void test_level(void **state)
 {
 	(void)state;
@@ -593,6 +608,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_each_need),
     cmocka_unit_test(test_without_privileges),
     cmocka_unit_test(test_segments_stay_read_only),
+    cmocka_unit_test(test_nowhere_else),
     cmocka_unit_test(test_level),
 };
 HARNESS_MAIN(tests)
