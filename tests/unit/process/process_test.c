@@ -12,6 +12,7 @@
 #include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int exit_with(void *argument)
@@ -555,6 +556,46 @@ static void test_no_descriptor_is_leaked(void **state)
 	assert_int_equal(open_descriptors(), before);
 }
 
+/* Leaves a child in its group, one in a session of its own, and one that has a child itself. */
+static int leave_orphans(void *argument)
+{
+	(void)argument;
+	for (int i = 0; i < 3; i++) {
+		if (fork() != 0)
+			continue;
+		if (i == 1)
+			setsid();
+		if (i == 2)
+			fork();
+		sleep_for_ever(NULL);
+	}
+	return 0;
+}
+
+static void test_orphans_are_ended_and_nobody_else(void **state)
+{
+	struct kk_process_end end;
+
+	(void)state;
+	/* Whoever was there before is somebody else's business. */
+	pid_t earlier = fork();
+	assert_true(earlier >= 0);
+	if (earlier == 0)
+		_exit(sleep_for_ever(NULL));
+	assert_int_equal(kk_process_gather(), KK_OK);
+	struct kk_process *known = spawn(&(struct kk_process_spec){.function = sleep_for_ever});
+	assert_int_equal(kk_process_end_orphans(0), KK_OK);
+	for (int i = 0; i < 3; i++) {
+		end_of(&(struct kk_process_spec){.function = leave_orphans});
+		assert_int_equal(kk_process_end_orphans(10000), KK_OK);
+	}
+	assert_int_equal(kk_process_peek(known, &end), KK_ERR_EMPTY);
+	assert_int_equal(waitpid(earlier, NULL, WNOHANG), 0);
+	kk_process_free(known);
+	assert_int_equal(kill(earlier, SIGKILL), 0);
+	assert_int_equal(waitpid(earlier, NULL, 0), earlier);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_exit_status),
     cmocka_unit_test(test_obituaries),
@@ -574,6 +615,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_following_a_pipe_already_hung_up),
     cmocka_unit_test(test_raise_ends_by_the_signal),
     cmocka_unit_test(test_no_descriptor_is_leaked),
+    cmocka_unit_test(test_orphans_are_ended_and_nobody_else),
 };
 
 HARNESS_MAIN(tests)
