@@ -16,6 +16,8 @@
 #define KILL_NS  2000000000ull  /* from SIGTERM to SIGKILL, past the deadline of an item                  */
 #define MS       1000000ull
 
+#define HUNG_HEIRS 2 /* heirs in a row that are killed since they hang; the next one ends the run */
+
 static const char *const state_names[] = {
     [KK_LIFE_WAITING] = "waiting", [KK_LIFE_STARTING] = "starting", [KK_LIFE_PLAYING] = "playing",
     [KK_LIFE_WARNED] = "warned",   [KK_LIFE_KILLED] = "killed",     [KK_LIFE_FINISHED] = "finished",
@@ -217,6 +219,7 @@ static enum kk_role_news look_at_start(struct kk_role *role, const struct kk_cou
 	if (state >= KK_ROLE_INHERITED) {
 		role->cause = KK_CAUSE_NONE;
 		role->cause_text[0] = '\0';
+		role->hung = 0;
 		set_state(role, KK_LIFE_PLAYING);
 	} else if (now_ns > role->due_ns) {
 		return KK_ROLE_CANNOT_INHERIT;
@@ -273,6 +276,14 @@ enum kk_role_news kk_role_look(struct kk_role *role, uint64_t now_ns)
 	kk_run_read_counters(role->scene->run, role->number, &counters);
 	if (role->state == KK_LIFE_STARTING)
 		news = look_at_start(role, &counters, now_ns);
+	if (news == KK_ROLE_CANNOT_INHERIT && role->hung < HUNG_HEIRS) {
+		/* It may have been stopped, or have met with a machine that swaps: the next one may come to an end. */
+		say(role, KK_LOG_WARNING, "it does not come to an end with what it inherited, SIGKILL");
+		kk_process_kill_group(role->process, SIGKILL);
+		role->hung++;
+		role->due_ns = now_ns + role->scene->heir_ns;
+		news = KK_ROLE_FINE;
+	}
 	note_progress(role, &counters, now_ns);
 	keep_deadline(role, &counters, now_ns);
 	return news;

@@ -54,6 +54,7 @@ struct kk_role {
 	uint64_t calls_ns; /* when that number was first seen              */
 	uint64_t cpu_ns;   /* taken by the processes that have ended       */
 	uint32_t life;
+	unsigned hung; /* heirs in a row that did not come to an end with inheriting */
 
 	/* About the end of the process before this one, for its heir. Kept until an heir has inherited. */
 	enum kk_cause cause;

@@ -181,7 +181,7 @@ static void test_an_heir_killed_early_passes_the_cause_on(void **state)
 
 static void test_an_heir_has_its_time(void **state)
 {
-	struct world hangs = make_world(), waits = make_world();
+	struct world hangs = make_world(), waits = make_world(), twice = make_world();
 
 	(void)state;
 	hangs.heir_ms = 300;
@@ -189,6 +189,12 @@ static void test_an_heir_has_its_time(void **state)
 	assert_int_equal(supervise(&hangs), KK_EXIT_INTERNAL);
 	assert_says(hangs.text, "does not come to an end with what its predecessor had in hand");
 	end_world(&hangs);
+	/* One that hangs is killed, and the next one may do better. */
+	twice.heir_ms = 1000;
+	script(&twice, 2, "shhd");
+	assert_int_equal(supervise(&twice), 0);
+	assert_int_equal(twice.shared->role[2].life, 4);
+	end_world(&twice);
 	waits.heir_ms = 3000; /* less than it waits in all, more than it takes to start on a busy machine */
 	script(&waits, 2, "sH");
 	assert_int_equal(supervise(&waits), 0);
