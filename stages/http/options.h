@@ -51,7 +51,7 @@ struct http_options {
 	        .at = HTTP_AT(owner, in, per_host),                                                                    \
 	        .def = each,                                                                                           \
 	        .min = 1,                                                                                              \
-	        .max = 65535,                                                                                          \
+	        .max = 4096,                                                                                           \
 	        .unit = "requests",                                                                                    \
 	        .text = who "How many requests go to one host at once, from all workers of the stage together.",       \
 	    },                                                                                                         \

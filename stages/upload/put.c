@@ -50,6 +50,11 @@ static int make_url(const struct kk_item *item, const struct put_settings *setti
 	for (const char *c = settings->rest; *c;) {
 		const char *end = *c == '{' ? strchr(c, '}') : NULL;
 
+		if ((*c == '{' || *c == '}') && c[1] == *c) {
+			add_encoded(url, (char[]){*c, 0});
+			c += 2;
+			continue;
+		}
 		if (!end) {
 			add_char(url, *c++);
 			continue;

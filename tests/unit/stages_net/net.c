@@ -14,6 +14,15 @@ struct stage_host *net_stage(const char *name)
 	return host;
 }
 
+struct stage_host *net_download(void)
+{
+	struct stage_host *host = net_stage("download");
+
+	stage_host_set(host, "allow_networks", "127.0.0.0/8");
+	stage_host_set(host, "retry_delay", "10ms");
+	return host;
+}
+
 void net_start(struct stage_host *host)
 {
 	if (stage_host_start(host) != 0)

@@ -12,6 +12,9 @@
 /* A stage of the build tree, not yet started. */
 struct stage_host *net_stage(const char *name);
 
+/* net_download - the stage download that may talk to the loopback and loses no time between tries. */
+struct stage_host *net_download(void);
+
 /* net_start - starts it, or fails the test. net_end - stops it, checks that it drained, unloads it. */
 void net_start(struct stage_host *host);
 void net_end(struct stage_host *host);
