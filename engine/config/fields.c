@@ -67,7 +67,7 @@ static const struct kk_field stage_fields[] = {
     {.name = "when",
      .form = KK_FIELD_TEXT,
      .at = STAGE(when),
-     .text = "Which items it takes, such as `width > 1000 and ext = jpg`; left out: all."},
+     .text = "Which items it takes, as in `source_width > 1000 and not ext == \"gif\"`; left out: all."},
     {.name = "order",
      .form = KK_FIELD_BOOL,
      .at = STAGE(order),
