@@ -432,7 +432,7 @@ static enum kk_verdict resize_process(struct kk_context *context, struct kk_item
 	if (format == FORMAT_NONE)
 		return refuse_unknown(item);
 	if (!(r->types & 1U << format))
-		return kk_fail(item, KK_FAIL_NOT_AN_IMAGE, "a %s, which `types` does not allow",
+		return kk_fail(item, KK_FAIL_NOT_AN_IMAGE, "its format is %s, which `types` does not allow",
 		               format_row(format)->name);
 	t.to = options_target(t.options, format);
 	enum kk_verdict verdict = format == FORMAT_JPEG ? take_jpeg(&t) : take_other(&t);

@@ -356,7 +356,11 @@ static VipsImage *by_libvips(struct picture source, int side)
 	VipsImage *image = NULL;
 	need(vips_thumbnail_buffer(source.data, source.size, &image, side, "height", side, NULL), "thumbnail");
 	struct picture small = picture_save(image, ".jpg[Q=90,subsample_mode=on,strip]");
-	return picture_load(small.data, small.size); /* the bytes stay */
+	VipsImage *lazy = picture_load(small.data, small.size), *made = vips_image_copy_memory(lazy);
+	need(!made, "copy");
+	g_object_unref(lazy);
+	g_free(small.data);
+	return made;
 }
 
 /* At the default speed a photograph is as near to the best that can be made of it as libvips' thumbnail is. */

@@ -202,8 +202,11 @@ static void test_formats_in_and_out(void **state)
 {
 	static const char *const outputs[] = {"jpeg", "png", "webp", "keep"};
 	static const char *const sources[][2] = {
-	    {".jpg", "jpeg"},  {".jpg[interlace]", "jpeg"}, {".png", "png"},          {".png[interlace]", "png"},
-	    {".webp", "webp"}, {".webp[lossless]", "webp"}, {".png[palette]", "png"}, {".gif", "gif"},
+	    {".jpg", "jpeg"},         {".jpg[interlace]", "jpeg"},
+	    {".png", "png"},          {".png[interlace]", "png"},
+	    {".webp", "webp"},        {".webp[lossless]", "webp"},
+	    {".png[palette]", "png"}, {".png[palette,bitdepth=1]", "png"},
+	    {".gif", "gif"},
 	};
 	(void)state;
 	for (size_t i = 0; i < 4; i++) {
