@@ -115,7 +115,9 @@ static enum reader_result read_header(struct reader *reader)
 		feed_consume(&reader->feed, record.consumed);
 	}
 	/* Without a header the first row is only looked at, and stays as it is. */
-	char *copy = reader->options->header ? NULL : strndup(record.text.at, record.text.length);
+	char *copy = reader->options->header ? NULL : malloc(record.text.length + 1);
+	if (copy)
+		memcpy(copy, record.text.at, record.text.length); /* it may have NUL bytes */
 	struct span text = {copy ? copy : record.text.at, record.text.length};
 	if (!copy && !reader->options->header)
 		return wrong_header(reader, "out of memory");
