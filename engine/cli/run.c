@@ -43,7 +43,9 @@ static int run_plan(const struct kk_plan *plan, const struct kk_asked *asked, in
 	int exit_code = KK_EXIT_INTERNAL;
 
 	if (!run) {
-		exit_code = error.code == KK_ERR_NO_ROOM ? KK_EXIT_CONFIG : KK_EXIT_INTERNAL;
+		exit_code = error.code == KK_ERR_NO_ROOM  ? KK_EXIT_CONFIG
+		            : error.code == KK_ERR_SYSTEM ? KK_EXIT_IO
+		                                          : KK_EXIT_INTERNAL;
 		goto out;
 	}
 	report = kk_report_create(plan, run, &report_options, &error);
