@@ -159,7 +159,8 @@ static void put_dot_text(const char *text, FILE *to)
 
 static void put_dot_stage(const struct kk_plan *plan, unsigned index, FILE *to)
 {
-	static const char *const shapes[] = {[KK_SOURCE] = "parallelogram", [KK_TRANSFORM] = "box", [KK_SINK] = "cylinder"};
+	static const char *const shapes[] = {
+	    [KK_SOURCE] = "parallelogram", [KK_TRANSFORM] = "box", [KK_SINK] = "cylinder"};
 	const struct kk_plan_stage *stage = &plan->stage[index];
 
 	fprintf(to, "\t\"");

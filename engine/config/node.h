@@ -64,7 +64,8 @@ size_t kk_node_count(const struct kk_node *node);
 const char *kk_node_key(const struct kk_node *node);
 struct kk_place kk_node_key_place(const struct kk_node *node);
 
-/* kk_node_replaced - what stood in the place of this node before --set, and is still to be read in the file; or NULL. */
+/* kk_node_replaced - what stood in the place of this node before --set, and is still to be read in the file; or NULL.
+ */
 const struct kk_node *kk_node_replaced(const struct kk_node *node);
 
 /* kk_node_find - the member of a map that has this key, or NULL. `node` may be NULL. */
