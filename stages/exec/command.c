@@ -27,6 +27,7 @@ struct command {
 
 int command_find(const char *name, const char *path, char *to, size_t size)
 {
+	size_t name_bytes = strlen(name);
 	if (strchr(name, '/')) {
 		char *whole = realpath(name, NULL);
 		int length = whole ? snprintf(to, size, "%s", whole) : -1;
@@ -35,9 +36,13 @@ int command_find(const char *name, const char *path, char *to, size_t size)
 	}
 	for (const char *at = path && *path ? path : DEFAULT_PATH; *at;) {
 		size_t bytes = strcspn(at, ":");
-		int length = snprintf(to, size, "%.*s/%s", (int)bytes, at, name);
-		if (*at == '/' && (size_t)length < size && access(to, X_OK) == 0)
-			return 0;
+		if (*at == '/' && bytes + 1 + name_bytes < size) {
+			memcpy(to, at, bytes);
+			to[bytes] = '/';
+			memcpy(to + bytes + 1, name, name_bytes + 1);
+			if (access(to, X_OK) == 0)
+				return 0;
+		}
 		at += bytes + (at[bytes] == ':');
 	}
 	return -1;
