@@ -43,7 +43,7 @@ static int chart(struct course *c, struct jpeg_reader *reader, const struct jpeg
 	bool has_border =
 	    wish->geometry.width != wish->geometry.shown_w || wish->geometry.height != wish->geometry.shown_h;
 	bool grey = border->red == border->green && border->green == border->blue;
-	if (header->planes == 1 && has_border && !grey)
+	if (!header->planar || header->planes > PLANES_MAX || (header->planes == 1 && has_border && !grey))
 		return -1;
 	*c = (struct course){.header = header, .wish = wish, .geometry = wish->geometry};
 	jpeg_pitch(wish->settings.subsampling, &c->pitch_x, &c->pitch_y);
@@ -178,7 +178,7 @@ static enum quick_result make(struct quick *quick, struct jpeg_reader *reader, s
 		return QUICK_DECLINED;
 	if (jpeg_reader_decode(reader, c->decoded) != 0)
 		return QUICK_BAD;
-	for (int i = 0; i < c->header->planes; i++) {
+	for (int i = 0; i < c->header->planes && i < PLANES_MAX; i++) {
 		struct region region = region_of(c, i);
 		if (resampler_run(quick->resampler, &c->decoded[i], &region, &c->small[i]) != 0)
 			return QUICK_DECLINED;

@@ -205,7 +205,8 @@ struct picture picture_repeat_scan(struct picture jpeg, int times)
 	for (size_t i = 0; i + 1 < body; i++)
 		if (from[i] == 0xff && from[i + 1] == 0xda)
 			scan = from + i;
-	assert_non_null(scan);
+	if (!scan)
+		fail_msg("no scan");
 	size_t length = (size_t)(from + body - scan);
 	unsigned char *bytes = g_malloc(jpeg.size + (size_t)times * length), *to = bytes;
 	memcpy(to, from, body);
@@ -259,7 +260,7 @@ static VipsImage *brightness(VipsImage *image)
 double picture_distance(VipsImage *a, VipsImage *b)
 {
 	VipsImage *grey[2] = {brightness(a), brightness(b)}, *difference = NULL, *square = NULL;
-	double mean;
+	double mean = 0;
 	assert_int_equal(a->Xsize, b->Xsize);
 	assert_int_equal(a->Ysize, b->Ysize);
 	need(vips_subtract(grey[0], grey[1], &difference, NULL) ||

@@ -38,7 +38,7 @@ static VipsImage *leisurely(struct picture picture, int full_w, int full_h, int 
 static double band_distance(VipsImage *a, VipsImage *b, int band)
 {
 	VipsImage *bands[2] = {NULL, NULL}, *difference = NULL, *size = NULL;
-	double mean;
+	double mean = 0;
 	need(vips_extract_band(a, &bands[0], band, NULL) || vips_extract_band(b, &bands[1], band, NULL) ||
 	         vips_subtract(bands[0], bands[1], &difference, NULL) || vips_abs(difference, &size, NULL) ||
 	         vips_avg(size, &mean, NULL),

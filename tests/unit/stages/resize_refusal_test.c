@@ -26,7 +26,8 @@ static void test_what_is_no_picture(void **state)
 		assert_failed(item, KK_FAIL_NOT_AN_IMAGE, rows[i].part);
 	}
 	assert_failed(stage_host_put(host, "x", NULL, 0), KK_FAIL_NOT_AN_IMAGE, "empty");
-	assert_failed(put(host, picture_save(picture_detailed(20, 20, 3), ".tif")), KK_FAIL_NOT_AN_IMAGE, "tiff, which");
+	assert_failed(put(host, picture_save(picture_detailed(20, 20, 3), ".tif")), KK_FAIL_NOT_AN_IMAGE,
+	              "tiff, which");
 	stage_host_unload(host);
 }
 

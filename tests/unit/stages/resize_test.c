@@ -49,21 +49,19 @@ static bool about(int side, double should)
 static void check_rules(const char *fit, bool enlarge, int sw, int sh, int bw, int bh, int w, int h, const char *what)
 {
 	double ratio = (double)sw / sh;
-	bool small = !enlarge && sw <= bw && sh <= bh, good = false;
+	bool shape = about(w, h * ratio) || about(h, w / ratio), good;
+	bool outside = strcmp(fit, "outside") == 0;
+	bool stays = !enlarge && ((sw <= bw && sh <= bh) || (outside && (sw < bw || sh < bh)));
 	if (strcmp(fit, "pad") == 0)
 		good = w == bw && h == bh;
-	else if (small)
+	else if (stays)
 		good = w == sw && h == sh;
 	else if (strcmp(fit, "fill") == 0)
 		good = w == (enlarge || sw > bw ? bw : sw) && h == (enlarge || sh > bh ? bh : sh);
 	else if (strcmp(fit, "cover") == 0)
 		good = w <= bw && h <= bh && (w == bw || w == sw) && (h == bh || h == sh);
-	else if (strcmp(fit, "inside") == 0)
-		good = w <= bw && h <= bh && (w == bw || h == bh) && (about(w, h * ratio) || about(h, w / ratio));
-	else if (!enlarge && (sw < bw || sh < bh))
-		good = w == sw && h == sh;
 	else
-		good = w >= bw && h >= bh && (w == bw || h == bh) && (about(w, h * ratio) || about(h, w / ratio));
+		good = shape && (w == bw || h == bh) && (outside ? w >= bw && h >= bh : w <= bw && h <= bh);
 	if (!good)
 		fail_msg("%s: %dx%d", what, w, h);
 }
