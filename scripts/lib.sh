@@ -12,6 +12,7 @@ declare -A packages=(
 		libturbojpeg0-dev libzimg-dev libzstd-dev zlib1g-dev libjansson-dev libcmocka-dev libmicrohttpd-dev"
 	[test]="openssl nginx-light mate-backgrounds ca-certificates spin python3 python3-jsonschema python3-yaml zstd"
 	[demo]="mate-backgrounds ca-certificates"
+	[fuzz]="clang libclang-rt-14-dev"
 	[lint]="clang clang-format clang-tidy shellcheck"
 	[web]="python3 python3-opencv nginx-light mate-backgrounds parallel curl libvips-tools"
 	[bench]="python3 mate-backgrounds g++ libck-dev libdpdk-dev libboost-dev libzmq3-dev"
