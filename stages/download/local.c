@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "local.h"
-#include "../files/beneath.h"
+#include "../beneath/beneath.h"
 
 #include <ctype.h>
 #include <errno.h>

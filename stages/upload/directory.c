@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "directory.h"
-#include "../files/beneath.h"
+#include "../beneath/beneath.h"
 #include "name.h"
 #include "part.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stages/files/beneath.h - reads relative paths, produces descriptors of what lies beneath a directory and nowhere
+/* stages/beneath/beneath.h - reads relative paths, produces descriptors of what lies beneath a directory and nowhere
  * else.
  *
  * Symbolic links and ".." are not followed: by openat2 where the kernel has it (5.6) and lets us, component by
  * component otherwise. The folder is no stage: two stages share it.
  */
-#ifndef STAGES_FILES_BENEATH_H
-#define STAGES_FILES_BENEATH_H
+#ifndef STAGES_BENEATH_BENEATH_H
+#define STAGES_BENEATH_BENEATH_H
 
 /* beneath_make_root - opens the directory `path`, made with its parents if it is missing; links in it are the user's
  * own. The descriptor, or -1 with errno. */
