@@ -85,7 +85,7 @@ int work_line(struct worker *worker)
 	worker->may_wait = true;
 	for (;;) {
 		int size = fair_size(worker, &pace);
-		/* One that is to be worked on alone is: the others of its batch would be in nobody's way. */
+		/* A suspect comes by itself, like everything that is inherited. */
 		worker->context.alone = handles_alone(&worker->redo);
 		taken = worker_take(worker, handles, size);
 		if (taken <= 0)

@@ -222,6 +222,30 @@ static void test_late_heir(void **state)
 	assert_int_equal(counts.done, 3);
 }
 
+/* Both branches read the one payload, where the source made it. */
+static void test_branches_share(void **state)
+{
+	ptrdiff_t offset[2];
+	(void)state;
+	make_items(1);
+	for (unsigned i = 0; i < 2; i++) {
+		struct worker *w = worker[LEFT + i];
+		uint32_t handle;
+		assert_int_equal(kk_ring_take(w->in, &handle, 1), 1);
+		assert_int_equal(hand_take(&w->hand, w, handle), 0);
+		offset[i] = (const unsigned char *)w->hand.item.data - w->run->arena_memory[0];
+		assert_int_equal(kk_arena_used(w->run->arena[0]), 1);
+	}
+	assert_int_equal(offset[0], offset[1]);
+	for (unsigned i = 0; i < 2; i++) {
+		struct worker *w = worker[LEFT + i];
+		assert_int_equal(kk_arena_used(w->run->arena[0]), 1);
+		hand_settle(&w->hand, KK_PASS);
+		assert_true(deliver(w, w->hand.handle, true));
+	}
+	assert_int_equal(the_end(1).done, 1);
+}
+
 /* Whatever a broken process writes into a header, it is noticed before it is used as an index. */
 static void test_broken_header(void **state)
 {
@@ -250,6 +274,7 @@ static void test_broken_header(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(test_recorder_before_parking, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_branches_share, set_up, tear_down),
     cmocka_unit_test_setup_teardown(test_late_heir, set_up, tear_down),
     cmocka_unit_test_setup_teardown(test_broken_header, set_up, tear_down),
 };
