@@ -78,7 +78,7 @@ struct turns {
 	struct turn {
 		uint64_t sequence;
 		uint32_t group;
-	} *list;              /* the oldest first                                            */
+	} * list;             /* the oldest first                                            */
 	uint32_t count, next; /* all before `next` have left                                 */
 };
 
@@ -94,9 +94,9 @@ struct worker {
 	struct kk_ring *in;
 	struct kk_arena *arena; /* its own, adopted; or NULL */
 	struct route route[KK_PLAN_MAX_LANES];
-	uint64_t last_ns;                                  /* when the clock was last read                 */
-	uint64_t usual_ns;                                 /* of a call, in the last batch; 0: there was none */
-	uint64_t births[KK_BATCH_MAX];                     /* of items that ended here and are not counted yet */
+	uint64_t last_ns;              /* when the clock was last read                 */
+	uint64_t usual_ns;             /* of a call, in the last batch; 0: there was none */
+	uint64_t births[KK_BATCH_MAX]; /* of items that ended here and are not counted yet */
 	unsigned birth_count;
 	unsigned owed[KK_RING_STAGE + KK_PLAN_MAX_STAGES]; /* puts not announced yet */
 	uint64_t announced_ns;                             /* when what was put before was announced       */
@@ -164,8 +164,8 @@ bool deliver_put(struct worker *worker, unsigned ring, uint32_t handle, unsigned
 /* note.c */
 /* note_failure - completes the header of an item that failed here: signal or 0, and deliveries. */
 void note_failure(struct worker *worker, struct item_head *head, unsigned side, int signal, unsigned attempts);
-/* Only by a worker that is `watched`. note_begun - the source begins an item under this header. note_taken - it came to this
- * stage; note_settled - the stage has done with it. note_branch - another lane begins where this one is. */
+/* Only by a worker that is `watched`. note_begun - the source begins an item under this header. note_taken - it came to
+ * this stage; note_settled - the stage has done with it. note_branch - another lane begins where this one is. */
 void note_begun(struct hand *hand);
 void note_taken(struct hand *hand);
 void note_settled(struct hand *hand, enum kk_verdict verdict);
@@ -200,8 +200,8 @@ void worker_call_begins(struct worker *worker);
 void worker_next_call(struct worker *worker);
 uint64_t worker_call_ends(struct worker *worker);
 void worker_publish_counters(struct worker *worker);
-/* worker_sleep - waits at an event whose ticket was drawn before the caller looked once more. True: until the back-stop;
- * if there is work then, a wake-up was late (worker_late). */
+/* worker_sleep - waits at an event whose ticket was drawn before the caller looked once more. True: until the
+ * back-stop; if there is work then, a wake-up was late (worker_late). */
 bool worker_sleep(struct worker *worker, struct kk_event *event, uint32_t ticket);
 void worker_late(struct worker *worker);
 /* worker_take - up to `size` items out of the worker's ring, inherited ones first and each of those by itself. Sleeps

@@ -182,13 +182,8 @@ static void test_too_many_stages(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_line),
-    cmocka_unit_test(test_branches),
-    cmocka_unit_test(test_join),
-    cmocka_unit_test(test_order),
-    cmocka_unit_test(test_ordering),
-    cmocka_unit_test(test_sixteen_ways),
-    cmocka_unit_test(test_mistakes),
-    cmocka_unit_test(test_too_many_stages),
+    cmocka_unit_test(test_line),     cmocka_unit_test(test_branches),        cmocka_unit_test(test_join),
+    cmocka_unit_test(test_order),    cmocka_unit_test(test_ordering),        cmocka_unit_test(test_sixteen_ways),
+    cmocka_unit_test(test_mistakes), cmocka_unit_test(test_too_many_stages),
 };
 HARNESS_MAIN(tests)
