@@ -124,8 +124,40 @@ static void test_nearest(void **state)
 	assert_null(kk_nearest_of("wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww", words));
 }
 
+/* Everything but the secrets keeps its place; what is hidden later is hidden, too. */
+static void test_hiding(void **state)
+{
+	static const char *const set[] = {"a.token=sécret", "b=3"};
+	struct kk_diagnostics *diagnostics = about("k: { t: \"sécret\", u: http://m:p@h/?sig=x&y=z }\nlong: 1\n");
+
+	(void)state;
+	kk_diagnostics_set(diagnostics, set, 2);
+	kk_diagnostic_error(diagnostics, (struct kk_place){.line = 1, .column = 19}, NULL, "bad http://m:p@h/?key=x");
+	kk_diagnostic_error(diagnostics, (struct kk_place){.line = 2, .column = 1}, NULL, "\"%.18s\" is not it",
+	                    "0123456789abcdefghij");
+	kk_diagnostic_error(diagnostics, (struct kk_place){.line = 1, .column = 9, .set = true}, NULL, "not sécret");
+	kk_diagnostic_error(diagnostics, (struct kk_place){.line = 3, .column = 1, .set = true}, NULL, "none");
+	kk_diagnostics_hide_place(diagnostics, (struct kk_place){.line = 1, .column = 9},
+	                          (struct kk_place){.line = 1, .column = 17});
+	kk_diagnostics_hide_place(diagnostics, (struct kk_place){.line = 1, .column = 9, .set = true},
+	                          (struct kk_place){.line = 1, .column = 15, .set = true});
+	kk_diagnostics_hide_text(diagnostics, "sécret");
+	kk_diagnostics_hide_text(diagnostics, "0123456789abcdefghij");
+	kk_diagnostics_hide_text(diagnostics, "b");
+	assert_string_equal(written(diagnostics), "f.yaml:1:19: error: bad http://***@h/?key=*\n"
+	                                          "    1 | k: { t: ********, u: http://***@h/?sig=*&y=z }\n"
+	                                          "      |                   ^\n"
+	                                          "f.yaml:2:1: error: \"***\" is not it\n"
+	                                          "    2 | long: 1\n"
+	                                          "      | ^\n"
+	                                          "--set:1:9: error: not ***\n"
+	                                          "    1 | a.token=******\n"
+	                                          "      |         ^\n"
+	                                          "--set:3:1: error: none\n");
+}
+
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_form_and_order), cmocka_unit_test(test_harmless), cmocka_unit_test(test_long_line),
-    cmocka_unit_test(test_too_many),       cmocka_unit_test(test_nearest),
+    cmocka_unit_test(test_hiding),    cmocka_unit_test(test_form_and_order), cmocka_unit_test(test_harmless),
+    cmocka_unit_test(test_long_line), cmocka_unit_test(test_too_many),       cmocka_unit_test(test_nearest),
 };
 HARNESS_MAIN(tests)
