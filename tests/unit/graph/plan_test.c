@@ -28,6 +28,11 @@ static struct kk_plan *build(void)
 	parsed_config(&parsed, text);
 	parsed.config->stages[0].demand.largest = 100000;
 	parsed.config->stages[0].demand.needs = KK_NEED_NETWORK;
+	parsed.config->stages[0].demand.permits = 3;
+	parsed.config->stages[0].demand.cached = 7;
+	parsed.config->stages[0].demand.key_rate = 0.5;
+	parsed.config->stages[0].demand.rate = 100;
+	parsed.config->stages[3].demand.takes_ms = 90000;
 	parsed.config->stages[1].options = "k\0v";
 	parsed.config->stages[1].options_bytes = 4;
 	parsed.config->selection = (struct kk_selection){.limit = 5, .shard = 2, .shards = 3, .only = "k"};
@@ -96,6 +101,10 @@ static void test_stages(void **state)
 	assert_string_equal(kk_plan_text(plan, stage[2].options), "k");
 	assert_int_equal(stage[2].region_bytes, 0);
 	assert_int_equal(stage[3].item_timeout_ms, 60000);
+	assert_int_equal(stage[4].item_timeout_ms, 120000); /* behind the stage's own */
+	assert_int_equal(stage[1].permits, 3);
+	assert_int_equal(stage[1].cached, 7);
+	assert_true(stage[1].key_rate == 0.5 && stage[1].rate == 100);
 	assert_int_equal(stage[3].ring_slots, 1024);
 	assert_int_equal(stage[3].options, 0);
 	assert_string_equal(kk_plan_text(plan, 0), "");
@@ -172,6 +181,11 @@ static void test_check_refuses(void **state)
 	REFUSED(stage[1].blocks, UINT32_C(1) << 24);
 	REFUSED(stage[1].blocks, 0);
 	REFUSED(stage[1].heap, UINT64_MAX);
+	REFUSED(stage[1].cached, KK_PLAN_MAX_CACHED + 1);
+	REFUSED(stage[1].rate, -1);
+	REFUSED(stage[1].rate, 1e10);
+	REFUSED(stage[1].key_rate, 1e-9);
+	REFUSED(stage[1].key_rate, __builtin_nan(""));
 	REFUSED(stage[1].module, 1);
 	REFUSED(stage[2].options, (uint32_t)bytes - 2);
 	REFUSED(stage[2].options_bytes, UINT32_MAX);
