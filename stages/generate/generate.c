@@ -103,7 +103,7 @@ static enum kk_verdict generate_next(struct kk_context *context, struct kk_item 
 	char *end = digits + sizeof(digits);
 	char *first = decimal(end, g->next);
 	enum kk_verdict verdict = KK_PASS;
-	if (kk_set_key(item, first, (size_t)(end - first)) != 0)
+	if (kk_set_key(item, first, (size_t)(end - first)) < 0)
 		verdict = kk_fail(item, KK_FAIL_OTHER, "the key was not accepted");
 	else if (g->size)
 		verdict = fill_payload(item, g);

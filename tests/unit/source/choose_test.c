@@ -86,6 +86,19 @@ static void test_duplicates(void **state)
 	close(fd);
 }
 
+static void test_ids_of_occurrences(void **state)
+{
+	char one[KK_NAME_ID_SIZE], other[KK_NAME_ID_SIZE];
+	(void)state;
+	kk_name_id("s", "k", 0, one);
+	kk_name_id("s", "k", 1, other);
+	assert_string_equal(one, other);
+	kk_name_id("s", "k", 2, other);
+	assert_string_not_equal(one, other);
+	kk_name_id("s", "k", 3, one);
+	assert_string_not_equal(one, other);
+}
+
 static void test_only_a_key(void **state)
 {
 	uint32_t occurrence;
@@ -126,6 +139,7 @@ static void test_only_a_key(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_shards_have_each_item_once),
     cmocka_unit_test(test_duplicates),
+    cmocka_unit_test(test_ids_of_occurrences),
     cmocka_unit_test(test_only_a_key),
 };
 HARNESS_MAIN(tests)
