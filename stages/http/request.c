@@ -293,7 +293,6 @@ static void take_addresses(struct request *request)
 	} else if (slots_enter(request->http->slots, request->host, &request->slot) != 0) {
 		give_up(request, KK_FAIL_MEMORY, "out of memory");
 	} else {
-		request->named_ms = timers_now_ms();
 		request->state = REQUEST_QUEUED;
 	}
 }
@@ -309,6 +308,7 @@ static void resolve(struct request *request)
 	    RESOLVE_PENDING)
 		return;
 	clock_stop(request);
+	request->named_ms = timers_now_ms();
 	take_addresses(request);
 }
 
@@ -317,6 +317,7 @@ void request_resolved(struct resolve_waiter *waiter)
 	struct request *request = (struct request *)((char *)waiter - offsetof(struct request, name));
 
 	clock_stop(request);
+	request->named_ms = timers_now_ms();
 	set_ready(request, REQUEST_NAMED);
 }
 

@@ -115,6 +115,32 @@ static const char *sent(const char *base, const char *const options[][2], const 
 	return text;
 }
 
+/* Braces and what foreign names hold are no part of the URL's own structure. */
+static void test_urls(void **state)
+{
+	static const char *const rows[][3] = {
+	    {"/taken/200/{{{name}}}", "x.y", "/taken/200/%7Bx%7D"},
+	    {"/taken/200/{name}?v=1", "a/../b?#.y", "/taken/200/b%3F%23?v=1"},
+	    {"/taken/200/{key}", "../../etc", "/taken/200/_._.._etc"},
+	};
+	char base[64];
+	struct harness_server *server = net_raw(base);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct stage_host *host = stage(base, rows[i][0]);
+		struct stage_item *item;
+
+		net_start(host);
+		item = stage_host_put(host, rows[i][1], "payload", 7);
+		settle(host);
+		net_expect_pass(item);
+		assert_string_equal(stage_host_field(item, "output"), harness_text("%s%s", base, rows[i][2]));
+		net_end(host);
+	}
+	harness_server_stop(server);
+}
+
 static void expect_words(const char *text, const char *words)
 {
 	if (!strstr(text, words))
@@ -296,6 +322,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_existing_is_not_there),
     cmocka_unit_test(test_refusals),
     cmocka_unit_test(test_no_payload),
+    cmocka_unit_test(test_urls),
     cmocka_unit_test(test_options),
     cmocka_unit_test(test_time_and_no_server),
 };
