@@ -30,6 +30,25 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+/* Called before each request that libcurl sends. When a connection that was kept from an earlier answer breaks, it
+ * sends the request again by itself, up to five times: a server that resets connections would get many times the tries
+ * that the config allows, without pauses and without asking for their turn. */
+static int on_request(void *user, char *address, char *local_address, int port, int local_port)
+{
+	struct request *request = user;
+
+	(void)address;
+	(void)local_address;
+	(void)port;
+	(void)local_port;
+	if (request->sent) {
+		outcome_set(&request->refused, KK_FAIL_ABORTED, "the connection broke before there was an answer");
+		return CURL_PREREQFUNC_ABORT;
+	}
+	request->sent = true;
+	return CURL_PREREQFUNC_OK;
+}
+
 static size_t on_header(char *line, size_t size, size_t count, void *user)
 {
 	struct request *request = user;
@@ -155,6 +174,8 @@ static int set_callbacks(struct request *request)
 
 	bad |= curl_easy_setopt(easy, CURLOPT_PRIVATE, request);
 	bad |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->error);
+	bad |= curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+	bad |= curl_easy_setopt(easy, CURLOPT_PREREQDATA, request);
 	bad |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	bad |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, request);
 	bad |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -169,7 +190,7 @@ int easy_begin(struct request *request)
 
 	/* As many handles as turns: whoever has its turn finds one. */
 	request->easy = http->easy[--http->easy_free];
-	request->begun = request->enough = false;
+	request->sent = request->begun = request->enough = false;
 	request->head_bytes = request->rest_bytes = 0;
 	request->denied = NULL;
 	request->error[0] = 0;

@@ -197,18 +197,6 @@ static void resume_paused(struct http *http)
 	}
 }
 
-/* Nobody new takes what these wait for: no turns are granted until all of them have got it. */
-static void feed_starved(struct http *http)
-{
-	struct request *first;
-
-	while ((first = http->starved.first)) {
-		request_feed(first);
-		if (http->starved.first == first)
-			break;
-	}
-}
-
 static void advance_ready(struct http *http)
 {
 	struct request *request;
@@ -216,8 +204,7 @@ static void advance_ready(struct http *http)
 	do {
 		while ((request = list_pop(&http->ready)))
 			request_advance(request);
-		if (!http->starved.first)
-			slots_tick(http->slots, timers_now_ms());
+		slots_tick(http->slots, timers_now_ms());
 	} while (http->ready.first);
 }
 
@@ -229,7 +216,6 @@ int http_poll(struct http *http)
 	resume_paused(http);
 	handle_curl_time(http);
 	handle_timers(http);
-	feed_starved(http);
 	advance_ready(http);
 	/* What has just been given to libcurl begins at once. */
 	handle_curl_time(http);
@@ -259,8 +245,7 @@ int http_wait(struct http *http, int *timeout_ms)
 		lower(timeout_ms, now + (uint64_t)name_ms, now);
 	lower(timeout_ms, http->curl_due_ms, now);
 	lower(timeout_ms, timers_next(&http->timers), now);
-	if (!http->starved.first)
-		lower(timeout_ms, slots_next_ms(http->slots), now);
+	lower(timeout_ms, slots_next_ms(http->slots), now);
 	return http->epoll;
 }
 
@@ -552,7 +537,6 @@ struct http *http_new(struct kk_context *context, const struct http_settings *se
 	list_init(&http->free);
 	list_init(&http->ready);
 	list_init(&http->paused);
-	list_init(&http->starved);
 	if (set_up(http, why, sizeof(why)) != 0) {
 		kk_log(context, KK_LOG_ERROR, "%s", why);
 		http_free(http);

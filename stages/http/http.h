@@ -52,8 +52,9 @@ enum http_answer {
 
 struct http_ops {
 	size_t job_size; /* bytes of the stage's own per request: http_job(), zeroed by http_take */
-	/* The request's turn has come: is there room for the beginning of an answer? HTTP_TAKEN, HTTP_NO_ROOM (its turn
-	 * is given back, and it is asked again when there may be room) or HTTP_REFUSED. Optional. */
+	/* The request's turn may come: is there room for the beginning of an answer? HTTP_TAKEN, then and whenever it
+	 * is asked again; HTTP_NO_ROOM (it waits, and is asked again when there may be room) or HTTP_REFUSED. Optional.
+	 */
 	enum http_body (*room)(struct request *request);
 	/* The request waits before its next try: what `room` has taken is to be given back. Optional. */
 	void (*give_back)(struct request *request);

@@ -20,7 +20,6 @@ enum request_state {
 	REQUEST_NAMED,     /* ready: has addresses, wants its turn                       */
 	REQUEST_QUEUED,    /* waits for its turn                                         */
 	REQUEST_GRANTED,   /* ready: its turn has come                                   */
-	REQUEST_STARVED,   /* had its turn, but there was no room: waits for that        */
 	REQUEST_RUNNING,   /* libcurl has it                                             */
 	REQUEST_PAUSED,    /* libcurl has it and is paused: no room for the body         */
 	REQUEST_BACKOFF,   /* waits for the next try                                     */
@@ -53,6 +52,7 @@ struct request {
 	curl_off_t window_bytes; /* moved when the window began                                     */
 	unsigned tries, hops;    /* tries begun; redirects followed in this one                     */
 	bool elsewhere;          /* a redirect has led to another origin: no credentials any more   */
+	bool sent;               /* libcurl has sent the request of this hop                        */
 	bool begun;              /* the stage has seen the body begin                               */
 	bool enough;             /* the rest of an unwanted body was cut off                        */
 	size_t head_bytes;       /* of the answer's header                                          */
@@ -88,12 +88,11 @@ struct http {
 	int epoll;
 	uint64_t curl_due_ms; /* when curl wants to be called; TIMERS_NEVER */
 	struct timers timers;
-	struct request_list free;    /* REQUEST_FREE                                        */
-	struct request_list ready;   /* REQUEST_NEW, REQUEST_NAMED, REQUEST_GRANTED         */
-	struct request_list starved; /* REQUEST_STARVED                                     */
-	struct request_list paused;  /* REQUEST_PAUSED                                      */
-	struct request **all;        /* [in_flight + waiting] */
-	CURL **easy;                 /* [in_flight], the first easy_free of them are free */
+	struct request_list free;   /* REQUEST_FREE                                        */
+	struct request_list ready;  /* REQUEST_NEW, REQUEST_NAMED, REQUEST_GRANTED         */
+	struct request_list paused; /* REQUEST_PAUSED                                      */
+	struct request **all;       /* [in_flight + waiting] */
+	CURL **easy;                /* [in_flight], the first easy_free of them are free */
 	size_t easy_free;
 };
 
@@ -124,12 +123,11 @@ void request_advance(struct request *request);
 /* request_hop_done - libcurl is through with it. */
 void request_hop_done(struct request *request, CURLcode code);
 void request_timer(struct request *request);
-/* request_feed - there may be room now: let it have its turn again. */
-void request_feed(struct request *request);
 /* request_pause - there is no room for its body; request_resume - see whether there is now. */
 void request_pause(struct request *request);
 void request_resume(struct request *request);
 void request_resolved(struct resolve_waiter *waiter);
+bool request_room(struct slot_waiter *waiter);
 void request_granted(struct slot_waiter *waiter);
 /* request_drop - forgets it without a verdict: the worker ends. */
 void request_drop(struct request *request);

@@ -17,6 +17,7 @@ struct request *request_new(struct http *http)
 	if (!request)
 		return NULL;
 	request->http = http;
+	request->slot.room = request_room;
 	request->slot.granted = request_granted;
 	request->name.ready = request_resolved;
 	return request;
@@ -71,8 +72,6 @@ static void stop(struct request *request)
 {
 	if (request->state == REQUEST_PAUSED)
 		list_remove(&request->http->paused, request);
-	if (request->state == REQUEST_STARVED)
-		list_remove(&request->http->starved, request);
 	if (request->state == REQUEST_RUNNING || request->state == REQUEST_PAUSED)
 		curl_multi_remove_handle(request->http->multi, request->easy);
 	resolver_cancel(&request->name);
@@ -97,6 +96,7 @@ static void release(struct request *request)
 	curl_url_cleanup(request->first);
 	request->first = NULL;
 	request->item = NULL;
+	request->slot.has_room = false;
 	request->state = REQUEST_FREE;
 	list_push(&request->http->free, request);
 }
@@ -153,6 +153,7 @@ static void settle_failed(struct request *request, struct outcome *outcome)
 	stop(request);
 	if (http->ops->give_back)
 		http->ops->give_back(request);
+	request->slot.has_room = false;
 	request->state = REQUEST_BACKOFF;
 	timers_set(&http->timers, &request->timer, timers_now_ms() + delay);
 }
@@ -336,6 +337,15 @@ static void set_out(struct request *request)
 
 /* ---- its turn */
 
+/* Room for the beginning of the answer. Where there will never be any, the turn is for saying so. */
+bool request_room(struct slot_waiter *waiter)
+{
+	struct request *request = (struct request *)((char *)waiter - offsetof(struct request, slot));
+	const struct http_ops *ops = request->http->ops;
+
+	return !ops->room || ops->room(request) != HTTP_NO_ROOM;
+}
+
 void request_granted(struct slot_waiter *waiter)
 {
 	set_ready((struct request *)((char *)waiter - offsetof(struct request, slot)), REQUEST_GRANTED);
@@ -378,41 +388,19 @@ static void run(struct request *request)
 	clock_start(request);
 }
 
-/* Makes sure of room for the beginning of an answer. Without it the turn is somebody else's. */
-static enum http_body make_room(struct request *request)
-{
-	struct http *http = request->http;
-	enum http_body room = http->ops->room ? http->ops->room(request) : HTTP_TAKEN;
-
-	if (room == HTTP_NO_ROOM) {
-		slots_leave(http->slots, &request->slot);
-		if (request->state != REQUEST_STARVED)
-			list_push(&http->starved, request);
-		request->state = REQUEST_STARVED;
-	} else if (room == HTTP_REFUSED) {
-		settle_failed(request, &request->refused);
-	}
-	return room;
-}
-
 /* Its turn has come: but it may have waited for so long that the name is somewhere else by now. */
 static void use_turn(struct request *request)
 {
+	const struct http_ops *ops = request->http->ops;
+
 	if (timers_now_ms() - request->named_ms > NAMED_MOST_MS) {
 		slots_leave(request->http->slots, &request->slot);
 		resolve(request);
-	} else if (make_room(request) == HTTP_TAKEN) {
+	} else if (ops->room && ops->room(request) == HTTP_REFUSED) {
+		settle_failed(request, &request->refused);
+	} else {
 		run(request);
 	}
-}
-
-void request_feed(struct request *request)
-{
-	if (make_room(request) != HTTP_TAKEN)
-		return;
-	list_remove(&request->http->starved, request);
-	request->state = REQUEST_TAKEN;
-	take_addresses(request);
 }
 
 void request_advance(struct request *request)
