@@ -18,13 +18,14 @@ BEGIN {
 	     "^engine/config/module\\.c$", "dlopen only in engine/config/module.c")
 
 	# Which folders of engine/ a folder of engine/ may include from, besides itself and include/. The plan is plain
-	# data that everybody reads.
+	# data that everybody reads; who delivers items also works out the conditions in it.
 	may["config"] = "graph/plan.h graph/build.h worker/name.h"
 	may["graph"] = "config/ run/run.h"
 	may["run"] = "graph/plan.h"
 	may["report"] = "graph/plan.h run/run.h"
 	may["ledger"] = "graph/plan.h run/run.h"
-	may["worker"] = "graph/plan.h run/ config/ sandbox/ report/report.h report/text.h report/redact.h ledger/ledger.h"
+	may["worker"] = "graph/plan.h graph/condition.h run/ config/ sandbox/ report/report.h report/text.h " \
+		"report/redact.h ledger/ledger.h"
 	may["sandbox"] = "graph/plan.h"
 	may["supervisor"] = "graph/ config/ run/run.h worker/worker.h report/report.h ledger/ledger.h"
 	may["cli"] = "graph/ config/ run/run.h supervisor/supervisor.h supervisor/outcome.h worker/worker.h report/"

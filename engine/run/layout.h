@@ -172,7 +172,7 @@ struct kk_run {
 	struct kk_shm *arena_shm[KK_PLAN_MAX_STAGES];
 	struct kk_shm *counters_shm[KK_PLAN_MAX_ROLES + 1];
 	int bell[KK_PLAN_MAX_STAGES];
-	int seen;               /* the creator's: the ids of the source's keys, or -1  */
+	int seen;                /* the creator's: the ids of the source's keys, or -1  */
 	int keep[KK_KEEP_KINDS]; /* the creator's: what the source keeps, or -1        */
 
 	/* Mappings. */

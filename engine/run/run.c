@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making, mapping and undoing the segments of a run. */
-#include "run/layout.h"
 #include "run/commons.h"
+#include "run/layout.h"
 #include "run/scratch.h"
 #include "run/shared.h"
 #include <fcntl.h>

@@ -90,8 +90,8 @@ enum kk_role_news kk_role_bury(struct kk_role *role, uint64_t now_ns);
 /* kk_role_hear - there is something in its log pipes. */
 void kk_role_hear(struct kk_role *role);
 
-/* kk_role_cpu_ns - the CPU time, user and system, that its processes have taken in all their lives, and of those that have
- * ended also what they had started. */
+/* kk_role_cpu_ns - the CPU time, user and system, that its processes have taken in all their lives, and of those that
+ * have ended also what they had started. */
 uint64_t kk_role_cpu_ns(const struct kk_role *role);
 
 /* kk_role_give_up - SIGKILL for its process and all that this has started; the role is not played again. */

@@ -166,7 +166,8 @@ static bool instrumented(const char *symbols)
 
 static void test_modules_export_one_symbol_and_link_nothing_of_ours(void **state)
 {
-	static const char *const stages[] = {"list", "files", "generate", "pass", "discard", "resize", "template", "exec"};
+	static const char *const stages[] = {"list",    "files",  "generate", "pass",
+	                                     "discard", "resize", "template", "exec"};
 	(void)state;
 	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
 		const char *path = harness_text("%s/stages/%s.so", KAKEHI_BUILD_DIR, stages[i]);

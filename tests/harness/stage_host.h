@@ -80,8 +80,8 @@ void stage_host_set(struct stage_host *host, const char *name, const char *value
 /* stage_host_plan - fills the options struct from defaults and settings, checks ranges, calls `plan`. */
 int stage_host_plan(struct stage_host *host);
 
-/* stage_host_share - before stage_host_start: this host plays another worker of the stage that `lender` plays, which was
- * started before and is unloaded after it: they have one gate and one cache. Both also hold across fork(). */
+/* stage_host_share - before stage_host_start: this host plays another worker of the stage that `lender` plays, which
+ * was started before and is unloaded after it: they have one gate and one cache. Both also hold across fork(). */
 void stage_host_share(struct stage_host *host, struct stage_host *lender);
 
 /* stage_host_start - stage_host_plan, unless it was called, then `prepare` and `open`. */

@@ -131,16 +131,16 @@ struct kk_item {
 /* Numbers a stage declares for its options. Filled by `plan`; the engine presets every field. */
 struct kk_demand {
 	uint32_t struct_size;
-	uint64_t largest;   /* bytes of the largest payload it may reserve; 0: it makes none of its own     */
-	uint64_t heap;      /* bytes of private memory one worker may need beyond what it has at `open`     */
-	uint32_t in_flight; /* items one worker may hold pending; 1 for stages with `process`               */
-	uint32_t needs;     /* enum kk_need                                                                 */
-	uint32_t permits;   /* kk_admit: how many may be under way at one key at once; 0, or > 1024: any     */
-	uint32_t cached;    /* kk_remember: how many things to remember; 0: none                             */
-	double key_rate;    /* kk_admit: admissions a second at one key; 0: any                              */
-	double rate;        /* kk_admit: admissions a second in all; 0: any                                  */
-	uint32_t unique;    /* source: 1 if no key can come twice, so that nobody need look for duplicates   */
-	uint64_t takes_ms;  /* `process` keeps a deadline of its own, this one; 0: the engine's will do       */
+	uint64_t largest;          /* bytes of the largest payload it may reserve; 0: it makes none of its own     */
+	uint64_t heap;             /* bytes of private memory one worker may need beyond what it has at `open`     */
+	uint32_t in_flight;        /* items one worker may hold pending; 1 for stages with `process`               */
+	uint32_t needs;            /* enum kk_need                                                                 */
+	uint32_t permits;          /* kk_admit: how many may be under way at one key at once; 0, or > 1024: any     */
+	uint32_t cached;           /* kk_remember: how many things to remember; 0: none                             */
+	double key_rate;           /* kk_admit: admissions a second at one key; 0: any                              */
+	double rate;               /* kk_admit: admissions a second in all; 0: any                                  */
+	uint32_t unique;           /* source: 1 if no key can come twice, so that nobody need look for duplicates   */
+	uint64_t takes_ms;         /* `process` keeps a deadline of its own, this one; 0: the engine's will do       */
 	const char *const *fields; /* names of all the fields it gives items, closed by NULL; NULL: does not say    */
 };
 
@@ -245,8 +245,8 @@ static inline int kk_commit(struct kk_item *item, size_t size)
 }
 
 /* kk_set_key - source only: the item's key (a line, URL, path), `length` bytes, copied, made NUL-terminated.
- * 0; 1: it is set, but this run does not want the item, so that its payload need not be made: return any verdict; or -1:
- * it has a NUL byte or the record is full. */
+ * 0; 1: it is set, but this run does not want the item, so that its payload need not be made: return any verdict; or
+ * -1: it has a NUL byte or the record is full. */
 static inline int kk_set_key(struct kk_item *item, const char *key, size_t length)
 {
 	return item->context->host->set_key(item, key, length);
@@ -266,8 +266,8 @@ static inline const char *kk_field(const struct kk_item *item, const char *name)
 	return item->context->host->field(item, name);
 }
 
-/* kk_expand - fills a name pattern: {id} {key} {name} {ext} {n} {md5} {xxh3} and {field}. Every expansion is sanitised as
- * one path component (no '/', control characters, leading dot; at most 200 bytes); slashes of the pattern itself
+/* kk_expand - fills a name pattern: {id} {key} {name} {ext} {n} {md5} {xxh3} and {field}. Every expansion is sanitised
+ * as one path component (no '/', control characters, leading dot; at most 200 bytes); slashes of the pattern itself
  * stay. Returns the length, or -1: unknown name in the pattern, or too long for `size`. */
 static inline int kk_expand(const struct kk_item *item, const char *pattern, char *to, size_t size)
 {

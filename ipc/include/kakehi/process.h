@@ -125,9 +125,9 @@ KK_API int kk_process_follow(int fd);
  * "subreaper"), instead of the system's first process. By a process with one thread. 0 or KK_ERR_SYSTEM. */
 KK_API int kk_process_gather(void);
 
-/* kk_process_end_orphans - kills and reaps all children that the caller has inherited since kk_process_gather, then what
- * comes to it thereby, until there are none: all descendants whose parents have ended, whatever group or session they
- * went to. Children that are a struct kk_process, or were there before kk_process_gather, are left alone. 0;
+/* kk_process_end_orphans - kills and reaps all children that the caller has inherited since kk_process_gather, then
+ * what comes to it thereby, until there are none: all descendants whose parents have ended, whatever group or session
+ * they went to. Children that are a struct kk_process, or were there before kk_process_gather, are left alone. 0;
  * KK_ERR_TIMEOUT: not all have ended within `timeout_ms` (>= 0); KK_ERR_SYSTEM: it cannot see them (no /proc). */
 KK_API int kk_process_end_orphans(int timeout_ms);
 

@@ -15,7 +15,8 @@ struct described {
 static struct described describe(const char *with, uint32_t deadline)
 {
 	struct described described = {0};
-	struct kk_describe_request request = {.file = harness_path("c.yaml"), .selection = {.limit = 17}, .deadline = deadline};
+	struct kk_describe_request request = {
+	    .file = harness_path("c.yaml"), .selection = {.limit = 17}, .deadline = deadline};
 
 	assert_int_equal(setenv("KAKEHI_STAGES", PROBE_DIR ":" KAKEHI_BUILD_DIR "/stages", 1), 0);
 	harness_write_text(request.file,
