@@ -204,14 +204,16 @@ int kk_ring_put(struct kk_ring *ring, uint32_t handle, unsigned side)
 		int status = find_free(ring, &position, &slot);
 		if (UNLIKELY(status != KK_OK)) {
 			KK_POINT("put: restore own");
-			atomic_store_explicit(own, before, memory_order_relaxed);
+			/* release: as K1. */
+			atomic_store_explicit(own, before, memory_order_release);
 			KK_POINT("put: own restored");
 			return status;
 		}
 		KK_POINT("K1");
-		/* Intent and record in one. Relaxed: K2 releases it together with the payload. */
+		/* Intent and record in one. release: pairs with those who look at the own words of others (an item's
+		 * turn): what they read of the entry's record is not older. Takers do not need it, K2 releases both. */
 		atomic_store_explicit(own, ring->queued | own_make(KK_OWN_IDLE, 0, 0, side, position),
-		                      memory_order_relaxed);
+		                      memory_order_release);
 		KK_POINT("K2");
 		/* release: publishes the entry. seq_cst: W1 of K4. */
 		wanted = slot_make(cycle_of(ring, position), handle);

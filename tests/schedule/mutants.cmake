@@ -75,10 +75,10 @@ schedule_mutant(head_before_claim ipc/ring/ring.c "ring-1;ring-2;heir-take"
 # Published first, recorded afterwards.
 schedule_mutant(publish_before_record ipc/ring/ring.c "ring-1;ring-2"
   "atomic_store_explicit(own, ring->queued | own_make(KK_OWN_IDLE, 0, 0, side, position),
-		                      memory_order_relaxed);" ""
+		                      memory_order_release);" ""
   "KK_POINT(\"K3\");"
   "atomic_store_explicit(own, ring->queued | own_make(KK_OWN_IDLE, 0, 0, side, position),
-		                      memory_order_relaxed);")
+		                      memory_order_release);")
 
 # A slot is filled although its last tenant is still queued there.
 schedule_mutant(no_look_at_tenant ipc/ring/ring.c "ring-1;ring-2"
@@ -87,7 +87,7 @@ schedule_mutant(no_look_at_tenant ipc/ring/ring.c "ring-1;ring-2"
 
 # A put that found the ring full leaves its intent behind.
 schedule_mutant(intent_left_behind ipc/ring/ring.c "ring-1;ring-once"
-  "atomic_store_explicit(own, before, memory_order_relaxed);" "(void)before;")
+  "atomic_store_explicit(own, before, memory_order_release);" "(void)before;")
 
 # A taker takes for its own what another one claimed between its look and its claim.
 schedule_mutant(claim_without_comparing ipc/ring/ring.c "ring-1;ring-2"
