@@ -128,6 +128,7 @@ static size_t estimate(const struct compress_options *o, char *why, size_t why_s
 
 static int compress_plan(const void *options, struct kk_demand *demand, char *why, size_t why_size)
 {
+	static const char *const fields[] = {"raw_bytes", "compressed_bytes", NULL};
 	const struct compress_options *o = options;
 	struct dictionary dictionary;
 	if (o->window_log > 0 && o->window_log < ZSTD_WINDOWLOG_MIN) {
@@ -142,6 +143,7 @@ static int compress_plan(const void *options, struct kk_demand *demand, char *wh
 	if (dictionary.size)
 		bytes += 2 * dictionary.size + ZSTD_estimateCDictSize(dictionary.size, (int)o->level);
 	dictionary_free(&dictionary);
+	demand->fields = fields;
 	demand->heap = bytes + OTHER_HEAP;
 	demand->largest = ZSTD_compressBound(o->max_bytes);
 	return 0;

@@ -68,10 +68,12 @@ static const struct kk_option rows[] = {
 
 static int decompress_plan(const void *options, struct kk_demand *demand, char *why, size_t why_size)
 {
+	static const char *const fields[] = {"compression", "raw_bytes", "compressed_bytes", NULL};
 	const struct decompress_options *o = options;
 	struct dictionary dictionary;
 	if (dictionary_read(&dictionary, o->dictionary, why, why_size) != 0)
 		return -1;
+	demand->fields = fields;
 	demand->heap = o->max_window + OTHER_HEAP + 2 * dictionary.size;
 	demand->largest = o->max_bytes;
 	dictionary_free(&dictionary);
