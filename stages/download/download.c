@@ -29,7 +29,8 @@ enum { OPT_OUT_HONOUR = 0, OPT_OUT_IGNORE };
 static const char *const opt_out_words[] = {[OPT_OUT_HONOUR] = "honour", [OPT_OUT_IGNORE] = "ignore", NULL};
 
 static const struct kk_option rows[] = {
-    HTTP_OPTIONS(struct options, http, "", "64", "8"),
+    /* Many wait: hundreds of names that nobody answers for must not keep the others from their turn. */
+    HTTP_OPTIONS(struct options, http, "", "64", "960", "8"),
     {
         .name = "low_speed_bytes",
         .type = KK_OPTION_SIZE,
@@ -152,11 +153,13 @@ static struct http_settings settings_of(const struct options *options)
 
 static int plan(const void *given, struct kk_demand *demand, char *why, size_t why_size)
 {
+	static const char *const fields[] = {"status", "attempts", "type", "url", NULL};
 	const struct options *options = given;
 	struct http_settings settings = settings_of(options);
 	const char *wrong = rules_types_wrong(&options->types);
 
 	http_demand(&settings, sizeof(struct transfer), demand);
+	demand->fields = fields;
 	demand->largest = options->max_bytes;
 	if (*options->allow_files)
 		demand->needs |= KK_NEED_READ;

@@ -19,12 +19,12 @@ struct http_options {
 #define HTTP_AT(owner, in, member) (offsetof(owner, in) + offsetof(struct http_options, member))
 
 /* HTTP_OPTIONS - the rows for `in`, the struct http_options in the options struct `owner`. `who` begins their texts;
- * `many` and `each` are the defaults of in_flight and per_host. */
-#define HTTP_OPTIONS(owner, in, who, many, each)                                                                       \
-	HTTP_OPTIONS_LIMITS(owner, in, who, many, each), HTTP_OPTIONS_TIMES(owner, in, who),                           \
+ * `many`, `more` and `each` are the defaults of in_flight, waiting and per_host. */
+#define HTTP_OPTIONS(owner, in, who, many, more, each)                                                                 \
+	HTTP_OPTIONS_LIMITS(owner, in, who, many, more, each), HTTP_OPTIONS_TIMES(owner, in, who),                     \
 	    HTTP_OPTIONS_WORDS(owner, in, who), HTTP_OPTIONS_FILES(owner, in, who)
 
-#define HTTP_OPTIONS_LIMITS(owner, in, who, many, each)                                                                \
+#define HTTP_OPTIONS_LIMITS(owner, in, who, many, more, each)                                                          \
 	{                                                                                                              \
 	    .name = "in_flight",                                                                                       \
 	    .type = KK_OPTION_INT,                                                                                     \
@@ -39,7 +39,7 @@ struct http_options {
 	        .name = "waiting",                                                                                     \
 	        .type = KK_OPTION_INT,                                                                                 \
 	        .at = HTTP_AT(owner, in, waiting),                                                                     \
-	        .def = "192",                                                                                          \
+	        .def = more,                                                                                           \
 	        .max = 16384,                                                                                          \
 	        .unit = "items",                                                                                       \
 	        .text = who "How many more items one worker holds that wait for a name, their host's turn or their "   \

@@ -110,7 +110,7 @@ static const struct kk_option rows[] = {
         .at = AT(expect),
         .text = "Server: the statuses that mean success; none named: 200, 201 and 204.",
     },
-    HTTP_OPTIONS(struct options, http, "Server: ", "32", "32"),
+    HTTP_OPTIONS(struct options, http, "Server: ", "32", "192", "32"),
     {0},
 };
 
