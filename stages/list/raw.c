@@ -30,6 +30,7 @@ int raw_open_input(struct raw *raw, struct kk_context *context, char *why, size_
 		return 0;
 	}
 	raw->spooled = true;
+	raw->context = context;
 	raw->fd = kk_keep(context, KK_KEEP_FILE);
 	raw->out = kk_keep(context, KK_KEEP_PIPE_READ);
 	raw->in = kk_keep(context, KK_KEEP_PIPE_WRITE);
@@ -95,6 +96,9 @@ static ssize_t take(struct raw *raw)
 		moved = pass_on(raw);
 	}
 	if (moved < 0 && errno == EINVAL) {
+		if (!raw->plain)
+			kk_log(raw->context, KK_LOG_WARNING,
+			       "what comes cannot be spliced: a source that is killed loses what it was just reading");
 		raw->through_pipe = raw->plain = true;
 		moved = copy(raw);
 	}

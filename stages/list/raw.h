@@ -21,15 +21,16 @@
 #define RAW_HEAD_KEPT (2 << 20)
 
 struct raw {
-	int fd;             /* what is read: borrowed                       */
-	uint64_t base;      /* offset 0 is here in it                       */
-	bool spooled;       /* all below is for this                        */
-	int input, in, out; /* where it comes from; the pipe's write and read end */
-	bool through_pipe;  /* cannot be spliced into a file                */
-	bool plain;         /* cannot be spliced at all                     */
-	bool ended;         /* nothing more will come                       */
-	uint64_t size;      /* bytes in the spool                           */
-	uint64_t released;  /* of these the first are needed no more, apart from the head */
+	int fd;                     /* what is read: borrowed                                 */
+	uint64_t base;              /* offset 0 is here in it                                 */
+	bool spooled;               /* all below is for this                                  */
+	struct kk_context *context; /* for the log                                            */
+	int input, in, out;         /* where it comes from; the pipe's write and read end     */
+	bool through_pipe;          /* cannot be spliced into a file                          */
+	bool plain;                 /* cannot be spliced at all                               */
+	bool ended;                 /* nothing more will come                                 */
+	uint64_t size;              /* bytes in the spool                                     */
+	uint64_t released;          /* of these the first are needed no more, apart from the head */
 };
 
 /* raw_open_file - the file `fd`, which stays the caller's. */
