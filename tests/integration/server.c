@@ -44,6 +44,40 @@ void origin_urls(struct harness_server *origin, unsigned count, const char *form
 		fail_msg("cannot write urls.txt: %s", strerror(errno));
 }
 
+static int connect_to(unsigned port)
+{
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		fail_msg("cannot connect: %s", strerror(errno));
+	return fd;
+}
+
+/* HTTP/1.0: the answer ends with the connection. */
+char *origin_ask(struct harness_server *origin, const char *path)
+{
+	char *request = harness_text("GET %s HTTP/1.0\r\n\r\n", path), *answer = NULL, *body, part[65536];
+	int fd = connect_to(harness_server_port(origin));
+	size_t size;
+	FILE *to = open_memstream(&answer, &size);
+	ssize_t got;
+
+	if (!to || send(fd, request, strlen(request), MSG_NOSIGNAL) != (ssize_t)strlen(request))
+		fail_msg("cannot ask for %s: %s", path, strerror(errno));
+	while ((got = read(fd, part, sizeof(part))) > 0)
+		fwrite(part, 1, (size_t)got, to);
+	close(fd);
+	if (got < 0 || fclose(to) != 0)
+		fail_msg("no answer to %s: %s", path, strerror(errno));
+	harness_keep(answer);
+	body = strstr(answer, "\r\n\r\n");
+	if (strncmp(answer + 8, " 200 ", 5) != 0 || !body)
+		fail_msg("%s: %.200s", path, answer);
+	return body + 4;
+}
+
 static int is_photo(const struct dirent *entry)
 {
 	return strstr(entry->d_name, ".jpg") != NULL;

@@ -15,6 +15,8 @@ struct harness_server *origin_start(void);
 /* origin_urls - writes urls.txt: `count` lines http://127.0.0.1:PORT/ + format, which gets the number. */
 void origin_urls(struct harness_server *origin, unsigned count, const char *format)
     __attribute__((format(printf, 3, 0)));
+/* origin_ask - the body of a GET of `path` from a server on 127.0.0.1. */
+char *origin_ask(struct harness_server *origin, const char *path);
 /* photo_count - how many different photographs there are: /photo/N is photograph N modulo this. */
 unsigned photo_count(void);
 
