@@ -87,6 +87,58 @@ static void test_many_at_once(void **state)
 	harness_server_stop(server);
 }
 
+/* Hands on what is settled, as the next stage would: its room is free again. How many these were. */
+static unsigned hand_on(struct stage_host *host, struct stage_item **item, unsigned count)
+{
+	unsigned handed = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (!item[i] || !item[i]->settled)
+			continue;
+		net_expect_pass(item[i]);
+		stage_host_forget(host, item[i]);
+		item[i] = NULL;
+		handed++;
+	}
+	return handed;
+}
+
+/* Room for few answers and turns for fewer; each time all room is taken before any is given back, so that again and
+ * again a turn comes when there is no room. Nobody must keep the others from theirs, also where redirects hold room. */
+static void test_little_room(void **state)
+{
+	enum { ITEMS = 60, PLACES = 4, FIRST = 64 << 10 };
+	struct stage_host *host = net_download();
+	struct stage_item *item[ITEMS];
+	char base[64];
+	struct harness_server *server = net_origin(base, NULL);
+	unsigned done = 0, fruitless = 0;
+
+	(void)state;
+	stage_host_set(host, "per_host", "2");
+	net_start(host);
+	host->room = PLACES * FIRST;
+	for (unsigned i = 0; i < ITEMS; i++)
+		item[i] = stage_host_put(
+		    host, harness_text(i % 3 ? "%s/zeros?size=1000" : "%s/redirect-to?url=/zeros%%3Fsize%%3D1000", base),
+		    NULL, 0);
+	while (done < ITEMS && fruitless < 300) {
+		size_t reserved = host->reserved;
+
+		stage_host_poll(host, 100);
+		fruitless++;
+		if (host->reserved != reserved && host->reserved + FIRST <= host->room)
+			continue;
+		unsigned handed = hand_on(host, item, ITEMS);
+		done += handed;
+		if (handed)
+			fruitless = 0;
+	}
+	assert_int_equal(done, ITEMS);
+	net_end(host);
+	harness_server_stop(server);
+}
+
 static void test_statuses(void **state)
 {
 	struct stage_host *host = net_download();
@@ -758,30 +810,18 @@ static void test_sandboxed(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_bodies),
-    cmocka_unit_test(test_empty_and_unclean),
-    cmocka_unit_test(test_many_at_once),
-    cmocka_unit_test(test_statuses),
-    cmocka_unit_test(test_broken_answers),
-    cmocka_unit_test(test_no_server),
-    cmocka_unit_test(test_too_large),
-    cmocka_unit_test(test_redirects),
-    cmocka_unit_test(test_headers),
-    cmocka_unit_test(test_opting_out),
-    cmocka_unit_test(test_blocked),
-    cmocka_unit_test(test_bad_urls),
-    cmocka_unit_test(test_names),
-    cmocka_unit_test(test_proxy),
-    cmocka_unit_test(test_wrong_options),
-    cmocka_unit_test(test_missing_ca_file),
-    cmocka_unit_test(test_tls),
-    cmocka_unit_test(test_sandboxed),
-    cmocka_unit_test(test_credentials),
-    cmocka_unit_test(test_early_abort),
-    cmocka_unit_test(test_packed),
-    cmocka_unit_test(test_files),
-    cmocka_unit_test(test_identity),
-    cmocka_unit_test(test_two_families),
-    cmocka_unit_test(test_what_is_remembered),
+    cmocka_unit_test(test_bodies),          cmocka_unit_test(test_empty_and_unclean),
+    cmocka_unit_test(test_many_at_once),    cmocka_unit_test(test_little_room),
+    cmocka_unit_test(test_statuses),        cmocka_unit_test(test_broken_answers),
+    cmocka_unit_test(test_no_server),       cmocka_unit_test(test_too_large),
+    cmocka_unit_test(test_redirects),       cmocka_unit_test(test_headers),
+    cmocka_unit_test(test_opting_out),      cmocka_unit_test(test_blocked),
+    cmocka_unit_test(test_bad_urls),        cmocka_unit_test(test_names),
+    cmocka_unit_test(test_proxy),           cmocka_unit_test(test_wrong_options),
+    cmocka_unit_test(test_missing_ca_file), cmocka_unit_test(test_tls),
+    cmocka_unit_test(test_sandboxed),       cmocka_unit_test(test_credentials),
+    cmocka_unit_test(test_early_abort),     cmocka_unit_test(test_packed),
+    cmocka_unit_test(test_files),           cmocka_unit_test(test_identity),
+    cmocka_unit_test(test_two_families),    cmocka_unit_test(test_what_is_remembered),
 };
 HARNESS_MAIN(tests)
