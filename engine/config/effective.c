@@ -225,7 +225,8 @@ static void write_field(struct effective *effective, const struct kk_field *fiel
 
 	switch (field->form) {
 	case KK_FIELD_OPTIONS:
-		write_options(effective, where->stage, where->indent);
+		if (where->stage)
+			write_options(effective, where->stage, where->indent);
 		break;
 	case KK_FIELD_MAP:
 		write_map(effective, field, node);
