@@ -12,7 +12,7 @@
 struct audit {
 	const struct kk_config *config;
 	struct kk_diagnostics *diagnostics;
-	bool from_stdin;
+	const char *file; /* the config's, or "-"; NULL if only stages are looked at */
 };
 
 /* One option of a stage with one text of it, which the config gives. */
@@ -95,7 +95,7 @@ static void look_readable(const struct audit *audit, const struct given *given)
 
 static void look_stdin(const struct audit *audit, const struct given *given)
 {
-	if (audit->from_stdin && strcmp(given->text, "-") == 0)
+	if (strcmp(audit->file, "-") == 0 && strcmp(given->text, "-") == 0)
 		kk_diagnostic_error(audit->diagnostics, given->place, NULL,
 		                    "standard input cannot be both the config and what stage \"%.80s\" reads",
 		                    name_of(given->stage));
@@ -131,6 +131,43 @@ static int write_error(const char *path, bool directory)
 	return access(folder, W_OK | X_OK) == 0 ? 0 : errno;
 }
 
+/* Do the names lead to one file, whether it is there yet or not? */
+static bool same_file(const char *one, const char *other)
+{
+	char folders[2][PATH_MAX];
+	struct stat status[2];
+
+	if (strcmp(one, other) == 0)
+		return true;
+	bool there = stat(one, &status[0]) == 0;
+	if ((stat(other, &status[1]) == 0) != there)
+		return false;
+	if (!there) {
+		const char *names[2] = {strrchr(one, '/'), strrchr(other, '/')};
+		if (strcmp(names[0] ? names[0] + 1 : one, names[1] ? names[1] + 1 : other) != 0)
+			return false;
+		folder_of(one, folders[0], sizeof(folders[0]));
+		folder_of(other, folders[1], sizeof(folders[1]));
+		if (stat(folders[0], &status[0]) != 0 || stat(folders[1], &status[1]) != 0)
+			return false;
+	}
+	/* Devices such as /dev/null keep nothing that could be lost. */
+	return status[0].st_dev == status[1].st_dev && status[0].st_ino == status[1].st_ino &&
+	       (!there || S_ISREG(status[0].st_mode));
+}
+
+/* What a stage reads must not be a file that the run begins by emptying. */
+static void look_overwritten(const struct audit *audit, const struct given *given)
+{
+	const struct kk_config_text *reports[] = {&audit->config->errors_file, &audit->config->manifest_file};
+
+	for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++)
+		if (reports[i]->text && strcmp(given->text, "-") != 0 && same_file(reports[i]->text, given->text))
+			kk_diagnostic_error(audit->diagnostics, reports[i]->place, NULL,
+			                    "\"%s\" would overwrite %.200s, which stage \"%.80s\" reads",
+			                    i ? "manifest" : "errors", given->text, name_of(given->stage));
+}
+
 static void check_written(const struct audit *audit, const char *field, const struct kk_config_text *path,
                           bool directory)
 {
@@ -139,6 +176,9 @@ static void check_written(const struct audit *audit, const char *field, const st
 	if (system)
 		kk_diagnostic_error(audit->diagnostics, path->place, NULL, "\"%s\": cannot write %.200s: %s", field,
 		                    path->text, strerror(system));
+	else if (path->text && same_file(path->text, audit->file))
+		kk_diagnostic_error(audit->diagnostics, path->place, NULL, "\"%s\" would overwrite the config itself",
+		                    field);
 }
 
 static void check_reports(const struct audit *audit)
@@ -149,7 +189,7 @@ static void check_reports(const struct audit *audit)
 	check_written(audit, "errors", errors, false);
 	check_written(audit, "manifest", manifest, false);
 	check_written(audit, "dead_letter", &config->dead_letter, true);
-	if (errors->text && manifest->text && strcmp(errors->text, manifest->text) == 0)
+	if (errors->text && manifest->text && same_file(errors->text, manifest->text))
 		kk_diagnostic_error(audit->diagnostics, errors->place, NULL,
 		                    "\"errors\" and \"manifest\" are the same file, %.200s", errors->text);
 }
@@ -163,8 +203,7 @@ struct words {
 	struct kk_nearest near;
 };
 
-/* Does a stage before the outputs give items this field? True also if one does not say what it gives. */
-static bool may_have(const struct kk_config *config, const char *field, struct kk_nearest *near)
+bool kk_audit_field(const struct kk_config *config, const char *field, struct kk_nearest *near)
 {
 	for (size_t i = 0; i <= config->stage_count; i++) {
 		const struct kk_config_stage *stage = stage_at(config, i);
@@ -184,7 +223,7 @@ static void look_word(void *user, const char *word, bool known)
 	struct words *words = user;
 	struct kk_nearest near = {.word = word};
 
-	if (known || may_have(words->audit->config, word, &near))
+	if (known || kk_audit_field(words->audit->config, word, &near))
 		return;
 	for (size_t i = 0; kk_name_word(i); i++)
 		kk_nearest_offer(&near, kk_name_word(i));
@@ -274,13 +313,14 @@ size_t kk_audit_files(const struct kk_config_stage *stage, struct kk_diagnostics
 	return kk_diagnostics_count(diagnostics) - before;
 }
 
-void kk_audit(const struct kk_config *config, bool from_stdin, struct kk_diagnostics *diagnostics)
+void kk_audit(const struct kk_config *config, const char *file, struct kk_diagnostics *diagnostics)
 {
-	struct audit audit = {config, diagnostics, from_stdin};
+	struct audit audit = {config, diagnostics, file};
 
 	for (size_t i = 0; i <= config->stage_count; i++) {
 		const struct kk_config_stage *stage = stage_at(config, i);
 		each_text(&audit, stage, KK_OPTION_PATH, look_stdin);
+		each_text(&audit, stage, KK_OPTION_PATH, look_overwritten);
 		each_text(&audit, stage, KK_OPTION_NAMES, look_words);
 		each_text(&audit, stage, KK_OPTION_NAMES, look_folder);
 		each_text(&audit, stage, KK_OPTION_NAMES, look_twin);

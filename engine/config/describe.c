@@ -81,7 +81,7 @@ static void *make_result(const struct job *job, struct kk_diagnostics *diagnosti
 		config->selection = job->request->selection;
 		kk_resolve_stages(config, store, diagnostics, tell_stage, NULL);
 		tell_stage(NULL, "");
-		kk_audit(config, strcmp(job->request->file, "-") == 0, diagnostics);
+		kk_audit(config, job->request->file, diagnostics);
 		struct kk_plan *plan = kk_plan_build(config, job->file, diagnostics);
 		*bytes = plan ? plan->bytes : 0;
 		result = plan;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "graph/build.h"
+#include "config/audit.h"
 #include "config/quantity.h"
 #include "graph/budget.h"
 #include "graph/graph.h"
@@ -76,12 +77,29 @@ static uint32_t add_code_text(void *arg, const char *text)
 	return add_bytes(arg, text, strlen(text) + 1);
 }
 
+static bool field_known(void *arg, const char *field, const char **nearest)
+{
+	static const char *const always[] = {"key", "ext", "bytes"};
+	const struct build *build = arg;
+	struct kk_nearest near = {.word = field};
+
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++) {
+		if (strcmp(field, always[i]) == 0)
+			return true;
+		kk_nearest_offer(&near, always[i]);
+	}
+	bool known = kk_audit_field(build->config, field, &near);
+	*nearest = near.best;
+	return known;
+}
+
 /* Also where the graph has mistakes: all are to be told at once. */
 static void put_conditions(struct build *build)
 {
 	const struct kk_config *config = build->config;
 
 	build->code.add_text = add_code_text;
+	build->code.field_known = field_known;
 	build->code.arg = build;
 	for (size_t i = 0; i < config->stage_count && i < KK_PLAN_MAX_STAGES; i++) {
 		const struct kk_config_stage *stage = &config->stages[i];

@@ -23,6 +23,9 @@ struct parser {
 	double number;
 	unsigned nesting;
 	bool failed;
+	/* the first field that no item has: told if nothing else is wrong */
+	const char *unknown_at, *unknown_nearest;
+	char unknown[MAX_TEXT];
 };
 
 /* ---- mistakes */
@@ -270,6 +273,11 @@ static void read_comparison(struct parser *parser)
 		return;
 	}
 	memcpy(name, parser->text, sizeof(name));
+	if (!parser->unknown_at && parser->code->field_known &&
+	    !parser->code->field_known(parser->code->arg, name, &parser->unknown_nearest)) {
+		parser->unknown_at = parser->start;
+		memcpy(parser->unknown, name, sizeof(name));
+	}
 	uint32_t field = parser->code->add_text(parser->code->arg, name);
 	advance(parser);
 	if (parser->failed || !read_operator(parser, &relation, &list))
@@ -346,5 +354,8 @@ int kk_when_compile(const struct kk_config_stage *stage, struct kk_when_code *co
 		           : is(&parser, SYMBOL, "||") ? "or"
 		                                       : NULL,
 		           "expected and, or or the end of the condition, got ");
+	if (!parser.failed && parser.unknown_at)
+		mistake(&parser, parser.unknown_at, parser.unknown_nearest, "no item has a field called ",
+		        parser.unknown);
 	return parser.failed ? KK_ERR_INVALID : KK_OK;
 }

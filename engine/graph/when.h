@@ -14,9 +14,11 @@
 #include "config/config.h"
 #include "graph/condition.h"
 
-/* Where the words go; `add_text` puts a text into the plan and returns its offset there. */
+/* Where the words go; `add_text` puts a text into the plan and returns its offset there. `field_known`: can an item
+ * have a field of that name? If not, the nearest name there is, or NULL, goes to `nearest`. Left out: all are known. */
 struct kk_when_code {
 	uint32_t (*add_text)(void *arg, const char *text);
+	bool (*field_known)(void *arg, const char *field, const char **nearest);
 	void *arg;
 	uint32_t count;
 	uint32_t word[KK_WHEN_MAX_WORDS];

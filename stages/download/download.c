@@ -132,7 +132,7 @@ static const struct kk_option rows[] = {
     {
         .name = "allow_files",
         .type = KK_OPTION_STRING,
-        .flags = KK_OPTION_PATH,
+        .flags = KK_OPTION_PATH | KK_OPTION_EXISTS,
         .at = AT(allow_files),
         .text = "A directory beneath which file: URLs may name files; without it they are refused.",
     },

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
@@ -25,6 +26,14 @@ struct command {
 
 /* ---- finding */
 
+static bool may_be_run(const char *path)
+{
+	struct stat status;
+
+	/* Directories have that permission, too. */
+	return stat(path, &status) == 0 && S_ISREG(status.st_mode) && access(path, X_OK) == 0;
+}
+
 int command_find(const char *name, const char *path, char *to, size_t size)
 {
 	size_t name_bytes = strlen(name);
@@ -32,7 +41,7 @@ int command_find(const char *name, const char *path, char *to, size_t size)
 		char *whole = realpath(name, NULL);
 		int length = whole ? snprintf(to, size, "%s", whole) : -1;
 		free(whole);
-		return length >= 0 && (size_t)length < size && access(to, X_OK) == 0 ? 0 : -1;
+		return length >= 0 && (size_t)length < size && may_be_run(to) ? 0 : -1;
 	}
 	for (const char *at = path && *path ? path : DEFAULT_PATH; *at;) {
 		size_t bytes = strcspn(at, ":");
@@ -40,7 +49,7 @@ int command_find(const char *name, const char *path, char *to, size_t size)
 			memcpy(to, at, bytes);
 			to[bytes] = '/';
 			memcpy(to + bytes + 1, name, name_bytes + 1);
-			if (access(to, X_OK) == 0)
+			if (may_be_run(to))
 				return 0;
 		}
 		at += bytes + (at[bytes] == ':');

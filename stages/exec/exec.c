@@ -123,13 +123,14 @@ static const struct kk_option rows[] = {
     {
         .name = "cwd",
         .type = KK_OPTION_STRING,
-        .flags = KK_OPTION_PATH | KK_OPTION_AFFECTS_OUTPUT,
+        .flags = KK_OPTION_PATH | KK_OPTION_EXISTS | KK_OPTION_AFFECTS_OUTPUT,
         .at = AT(cwd),
         .text = "The program's working directory, if not this one.",
     },
     {
         .name = "write",
         .type = KK_OPTION_LIST,
+        .flags = KK_OPTION_PATH | KK_OPTION_EXISTS,
         .at = AT(write),
         .text = "Directories that the program may write beneath; without any, and without {in} and {out}, it can "
                 "write nothing.",
@@ -144,7 +145,7 @@ static const struct kk_option rows[] = {
     {
         .name = "temp",
         .type = KK_OPTION_STRING,
-        .flags = KK_OPTION_PATH,
+        .flags = KK_OPTION_PATH | KK_OPTION_EXISTS,
         .at = AT(temp),
         .text = "Where the directory for {in} and {out} is made; if not given, TMPDIR or /tmp.",
     },

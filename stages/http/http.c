@@ -331,6 +331,27 @@ static int parse_allowed(const struct http_settings *settings, struct address_li
 	return address_list_parse(list, settings->allow_networks ? settings->allow_networks : &none, why, why_size);
 }
 
+/* Are there certificates and a key in the files? */
+static int check_files(const struct http_options *options, char *why, size_t why_size)
+{
+	if (*options->ca_file) {
+		struct trust *trust = trust_new(options->ca_file);
+		if (!trust) {
+			snprintf(why, why_size, "ca_file: no certificates in %s", options->ca_file);
+			return -1;
+		}
+		trust_free(trust);
+	}
+	if (*options->cert) {
+		struct identity *identity =
+		    identity_new(options->cert, options->key, options->key_password, why, why_size);
+		if (!identity)
+			return -1;
+		identity_free(identity);
+	}
+	return 0;
+}
+
 int http_check(const struct http_settings *settings, char *why, size_t why_size)
 {
 	const struct http_options *options = settings->options;
@@ -347,7 +368,7 @@ int http_check(const struct http_settings *settings, char *why, size_t why_size)
 	if (parse_allowed(settings, &allowed, why, why_size) != 0)
 		return -1;
 	address_list_free(&allowed);
-	return 0;
+	return check_files(options, why, why_size);
 }
 
 size_t http_requests(const struct http_options *options)

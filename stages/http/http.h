@@ -72,7 +72,8 @@ struct http_ops {
 	enum http_answer (*answered)(struct request *request, long status);
 };
 
-/* http_check - are proxy, headers, credentials, networks and name servers well formed? 0, or -1 with one sentence in
+/* http_check - are proxy, headers, credentials, networks and name servers well formed,
+ * certificates and keys where they should be? 0, or -1 with one sentence in
  * `why`. Any process. */
 int http_check(const struct http_settings *settings, char *why, size_t why_size);
 

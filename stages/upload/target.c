@@ -47,6 +47,8 @@ static const char *wrong(const char *pattern)
 		return "is neither a path nor an http or https URL";
 	if (http && (memchr(pattern, '{', root) || pattern[root] != '/'))
 		return "needs a fixed host and a path behind it";
+	if (http && strcspn(pattern, " \"<>\\^`|") < root)
+		return "has a character in its host that no host has";
 	return wrong_rest(pattern + root + (!http && pattern[root] == '/'), http);
 }
 
@@ -57,7 +59,11 @@ int target_parse(struct target *target, const char *pattern, char *why, size_t w
 
 	*target = (struct target){.http = is_http(pattern)};
 	if (reason) {
-		snprintf(why, why_size, "to: \"%s\" %s", target->http ? "the URL" : pattern, reason);
+		/* A URL may hold a password. */
+		if (target->http)
+			snprintf(why, why_size, "to: the URL %s", reason);
+		else
+			snprintf(why, why_size, "to: \"%s\" %s", pattern, reason);
 		return -1;
 	}
 	root = split(pattern, target->http);
