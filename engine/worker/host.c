@@ -33,6 +33,11 @@ static void *host_grow(struct kk_item *item, size_t size)
 	return hand_grow(hand_of(item), size);
 }
 
+static void host_release(struct kk_item *item)
+{
+	hand_cancel(hand_of(item));
+}
+
 static int host_commit(struct kk_item *item, size_t size)
 {
 	return hand_commit(hand_of(item), size);
@@ -247,6 +252,7 @@ const struct kk_host worker_host = {
     .struct_size = sizeof(struct kk_host),
     .abi_version = KK_STAGE_ABI,
     .reserve = host_reserve,
+    .release = host_release,
     .grow = host_grow,
     .commit = host_commit,
     .set_key = host_set_key,

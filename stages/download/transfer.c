@@ -39,12 +39,11 @@ static enum http_body first_room(struct request *request)
 	return HTTP_REFUSED;
 }
 
-/* Next to nothing is kept while the item waits for another try; whether even that was there does not matter. */
 static void give_back(struct request *request)
 {
 	struct transfer *transfer = http_job(request);
 
-	(void)kk_reserve(http_item(request), 0);
+	kk_release(http_item(request));
 	transfer->at = NULL;
 	transfer->room = 0;
 }

@@ -216,9 +216,12 @@ int http_poll(struct http *http)
 	resume_paused(http);
 	handle_curl_time(http);
 	handle_timers(http);
-	advance_ready(http);
-	/* What has just been given to libcurl begins at once. */
-	handle_curl_time(http);
+	do {
+		http->gave_back = false;
+		advance_ready(http);
+		/* What has just been given to libcurl begins at once; what has failed may have left room. */
+		handle_curl_time(http);
+	} while (http->gave_back);
 	return 0;
 }
 

@@ -94,6 +94,7 @@ struct http {
 	struct request **all;       /* [in_flight + waiting] */
 	CURL **easy;                /* [in_flight], the first easy_free of them are free */
 	size_t easy_free;
+	bool gave_back; /* room was given back since turns were granted */
 };
 
 /* http_requests - how many requests a client with these options has. */

@@ -153,6 +153,7 @@ static void settle_failed(struct request *request, struct outcome *outcome)
 	stop(request);
 	if (http->ops->give_back)
 		http->ops->give_back(request);
+	http->gave_back |= request->slot.has_room;
 	request->slot.has_room = false;
 	request->state = REQUEST_BACKOFF;
 	timers_set(&http->timers, &request->timer, timers_now_ms() + delay);

@@ -116,7 +116,8 @@ static const struct {
     FIELD(kk_host, remember, 176),
     FIELD(kk_host, recall, 184),
     FIELD(kk_host, keep, 192),
-    SIZE(kk_host, 200),
+    FIELD(kk_host, release, 200),
+    SIZE(kk_host, 208),
 /* clang-format on */
 #undef FIELD
 #undef SIZE

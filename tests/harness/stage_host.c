@@ -86,6 +86,17 @@ static void *host_grow(struct kk_item *item, size_t size)
 	return host_resize(item, size, true);
 }
 
+static void host_release(struct kk_item *item)
+{
+	struct stage_item *it = of(item);
+
+	host_of(item->context)->reserved -= it->room;
+	free(it->output);
+	it->output = NULL;
+	it->room = 0;
+	it->committed = false;
+}
+
 static int host_commit(struct kk_item *item, size_t size)
 {
 	struct stage_item *it = of(item);
@@ -404,6 +415,7 @@ static const struct kk_host host_table = {
     .struct_size = sizeof(struct kk_host),
     .abi_version = KK_STAGE_ABI,
     .reserve = host_reserve,
+    .release = host_release,
     .grow = host_grow,
     .commit = host_commit,
     .set_key = host_set_key,

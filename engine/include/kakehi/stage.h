@@ -219,6 +219,7 @@ struct kk_host {
 	int (*remember)(struct kk_context *context, const char *key, const void *what, size_t size, uint64_t keep_ms);
 	long (*recall)(struct kk_context *context, const char *key, void *to, size_t size);
 	int (*keep)(struct kk_context *context, enum kk_keep what);
+	void (*release)(struct kk_item *item);
 };
 
 /* kk_reserve - room for the item's new payload, at least `size` bytes, in the stage's own arena; replaces an earlier
@@ -235,6 +236,12 @@ static inline void *kk_reserve(struct kk_item *item, size_t size)
 static inline void *kk_grow(struct kk_item *item, size_t size)
 {
 	return item->context->host->grow(item, size);
+}
+
+/* kk_release - gives the reservation back, if there is one: for an item that will wait for long without one. */
+static inline void kk_release(struct kk_item *item)
+{
+	item->context->host->release(item);
 }
 
 /* kk_commit - says that `size` bytes of the reservation are the item's new payload; the rest is given back. Takes

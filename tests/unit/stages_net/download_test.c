@@ -71,7 +71,7 @@ static void test_many_at_once(void **state)
 	(void)state;
 	stage_host_set(host, "per_host", "5");
 	net_start(host);
-	assert_int_equal(host->demand.in_flight, 64 + 192);
+	assert_int_equal(host->demand.in_flight, 64 + 960);
 	assert_int_equal(host->demand.permits, 5);
 	for (unsigned i = 0; i < 200; i++)
 		item[i] = stage_host_put(host, harness_text("%s/zeros?size=%u", base, 1000 + i), NULL, 0);
@@ -120,7 +120,8 @@ static void test_little_room(void **state)
 	host->room = PLACES * FIRST;
 	for (unsigned i = 0; i < ITEMS; i++)
 		item[i] = stage_host_put(
-		    host, harness_text(i % 3 ? "%s/zeros?size=1000" : "%s/redirect-to?url=/zeros%%3Fsize%%3D1000", base),
+		    host,
+		    harness_text(i % 3 ? "%s/zeros?size=1000" : "%s/redirect-to?url=/zeros%%3Fsize%%3D1000", base),
 		    NULL, 0);
 	while (done < ITEMS && fruitless < 300) {
 		size_t reserved = host->reserved;
