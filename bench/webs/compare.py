@@ -46,7 +46,7 @@ http {{
 """
 
 KAKEHI = """pipeline: web
-memory: 256MiB
+memory: 512MiB
 source: {{ use: list, with: {{ path: {work}/urls.txt }} }}
 stages:
   - {{ name: fetch, use: download, with: {{ in_flight: 16, per_host: 16, allow_networks: 127.0.0.0/8 }} }}
