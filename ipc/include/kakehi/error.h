@@ -33,10 +33,16 @@ extern "C" {
 	X(KK_ERR_EXISTS, -9, "already there")                                                                          \
 	X(KK_ERR_MISSING, -10, "not found")                                                                            \
 	X(KK_ERR_FULL, -11, "full")                                                                                    \
-	X(KK_ERR_EMPTY, -12, "empty")
+	X(KK_ERR_EMPTY, -12, "empty")                                                                                  \
+	X(KK_ERR_DIED, -13, "a process that this depends on has died")                                                 \
+	X(KK_ERR_BROKEN, -14, "broken")                                                                                \
+	X(KK_ERR_CANCELLED, -15, "cancelled")                                                                          \
+	X(KK_ERR_NOT_OWNER, -16, "not held by the caller")                                                             \
+	X(KK_ERR_FAILED, -17, "the function that was called has failed")
 
 enum kk_status {
 	KK_OK = 0,
+	KK_OWNER_DIED = 1, /* done, and: the last holder died holding it, so what it guards may be half changed */
 #define KK_X(name, code, text) name = code,
 	KK_ERRORS(KK_X)
 #undef KK_X
