@@ -84,10 +84,15 @@ static void kill_with_heirs(struct harness_program *program, pid_t worker, unsig
 	}
 }
 
+/* Of the stages, not of the source: that one is soon through, and nobody inherits from a role that is. */
 static void kill_random_worker(struct harness_program *program, unsigned heirs)
 {
+	static const char *const stages[] = {"fetch", "thumb", "store"};
 	pid_t workers[64];
-	size_t count = pipeline_workers(program, NULL, workers, 64);
+	size_t count = 0;
+
+	for (size_t s = 0; s < sizeof(stages) / sizeof(stages[0]); s++)
+		count += pipeline_workers(program, stages[s], workers + count, 64 - count);
 
 	if (count > 0)
 		kill_with_heirs(program, workers[(size_t)random() % count], heirs);

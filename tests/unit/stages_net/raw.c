@@ -15,7 +15,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define OK "HTTP/1.1 200 OK\r\n"
+/* Every answer ends its connection: who is not told may send the next request into the end. */
+#define ENDS "Connection: close\r\n"
+#define OK   "HTTP/1.1 200 OK\r\n" ENDS
 
 /* After its text the connection is closed, or held until the client closes it. */
 static const struct reply {
@@ -29,13 +31,15 @@ static const struct reply {
     {"/empty", OK "Content-Length: 0\r\n\r\n", false},
     {"/unclean", OK "\r\nabc", false},
     {"/short-chunk", OK "Transfer-Encoding: chunked\r\n\r\n5\r\nabc", false},
-    {"/partial", "HTTP/1.1 206 Partial Content\r\nContent-Length: 1\r\n\r\nx", false},
-    {"/much-later", "HTTP/1.1 429 Slow Down\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n", false},
-    {"/nowhere", "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", false},
-    {"/to-ftp", "HTTP/1.1 302 Found\r\nLocation: ftp://u:secret@h/x\r\nContent-Length: 0\r\n\r\n", false},
-    {"/to-file", "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n", false},
-    {"/to-metadata", "HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/x\r\nContent-Length: 0\r\n\r\n", false},
-    {"/a/relative", "HTTP/1.1 307 Go\r\nLocation: ../echo?Signature=abc&v=1\r\nContent-Length: 0\r\n\r\n", false},
+    {"/partial", "HTTP/1.1 206 Partial Content\r\n" ENDS "Content-Length: 1\r\n\r\nx", false},
+    {"/much-later", "HTTP/1.1 429 Slow Down\r\n" ENDS "Retry-After: 3600\r\nContent-Length: 0\r\n\r\n", false},
+    {"/nowhere", "HTTP/1.1 302 Found\r\n" ENDS "Content-Length: 0\r\n\r\n", false},
+    {"/to-ftp", "HTTP/1.1 302 Found\r\n" ENDS "Location: ftp://u:secret@h/x\r\nContent-Length: 0\r\n\r\n", false},
+    {"/to-file", "HTTP/1.1 302 Found\r\n" ENDS "Location: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n", false},
+    {"/to-metadata", "HTTP/1.1 302 Found\r\n" ENDS "Location: http://169.254.169.254/x\r\nContent-Length: 0\r\n\r\n",
+     false},
+    {"/a/relative", "HTTP/1.1 307 Go\r\n" ENDS "Location: ../echo?Signature=abc&v=1\r\nContent-Length: 0\r\n\r\n",
+     false},
     {"/robots/other", OK "X-Robots-Tag: otherbot: noindex\r\nContent-Length: 1\r\n\r\nx", false},
     {"/robots/us", OK "X-Robots-Tag: KAKEHI: noimageai\r\nContent-Length: 1\r\n\r\nx", false},
     {"/robots/second", OK "X-Robots-Tag: max-snippet: 1, NoIndex\r\nContent-Length: 1\r\n\r\nx", false},
@@ -145,9 +149,9 @@ static void endless_head(struct request *request)
 static void elsewhere(struct request *request)
 {
 	char text[256];
-	int length =
-	    snprintf(text, sizeof(text),
-	             "HTTP/1.1 302 Found\r\nLocation: http://localhost:%u/echo\r\nContent-Length: 0\r\n\r\n", port);
+	int length = snprintf(
+	    text, sizeof(text),
+	    "HTTP/1.1 302 Found\r\n" ENDS "Location: http://localhost:%u/echo\r\nContent-Length: 0\r\n\r\n", port);
 
 	send_all(request->fd, text, (size_t)length);
 }
@@ -157,9 +161,9 @@ static void away_and_back(struct request *request)
 {
 	bool back = strcmp(request->path, "/away-and-back/2") == 0;
 	char text[256];
-	int length =
-	    snprintf(text, sizeof(text), "HTTP/1.1 302 Found\r\nLocation: http://%s:%u/%s\r\nContent-Length: 0\r\n\r\n",
-	             back ? "127.0.0.1" : "localhost", port, back ? "echo" : "away-and-back/2");
+	int length = snprintf(text, sizeof(text),
+	                      "HTTP/1.1 302 Found\r\n" ENDS "Location: http://%s:%u/%s\r\nContent-Length: 0\r\n\r\n",
+	                      back ? "127.0.0.1" : "localhost", port, back ? "echo" : "away-and-back/2");
 
 	send_all(request->fd, text, (size_t)length);
 }
@@ -167,7 +171,7 @@ static void away_and_back(struct request *request)
 /* The request itself is the answer's body, if it has the body it says. */
 static void taken(struct request *request)
 {
-	static const char none[] = "HTTP/1.1 404 None\r\nContent-Length: 0\r\n\r\n";
+	static const char none[] = "HTTP/1.1 404 None\r\n" ENDS "Content-Length: 0\r\n\r\n";
 	bool whole = read_body(request) == request->body;
 	char line[32] = "", head[512];
 	const char *status = strchr(request->path + 1, '/');
@@ -177,7 +181,7 @@ static void taken(struct request *request)
 		return;
 	}
 	snprintf(line, sizeof(line), "%.3s", whole && status ? status + 1 : "500");
-	snprintf(head, sizeof(head), "HTTP/1.1 %s X\r\nContent-Length: 0\r\n\r\n", line);
+	snprintf(head, sizeof(head), "HTTP/1.1 %s X\r\n" ENDS "Content-Length: 0\r\n\r\n", line);
 	pthread_mutex_lock(&mutex);
 	snprintf(last, sizeof(last), "%.*s", (int)request->length, request->head);
 	pthread_mutex_unlock(&mutex);
@@ -211,9 +215,9 @@ static void questions(struct request *request)
 /* PUT: refused twice, then taken if the whole body has come. */
 static void reluctant(struct request *request)
 {
-	static const char no[] = "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n";
-	static const char yes[] = "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
-	static const char bad[] = "HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n";
+	static const char no[] = "HTTP/1.1 503 No\r\n" ENDS "Content-Length: 0\r\n\r\n";
+	static const char yes[] = "HTTP/1.1 201 Created\r\n" ENDS "Content-Length: 0\r\n\r\n";
+	static const char bad[] = "HTTP/1.1 400 Bad\r\n" ENDS "Content-Length: 0\r\n\r\n";
 	bool whole = read_body(request) == request->body;
 	bool no_more;
 
@@ -229,7 +233,8 @@ static void reluctant(struct request *request)
 /* PUT: taken only with the headers that a stage should send. */
 static void strict(struct request *request)
 {
-	static const char yes[] = "HTTP/1.1 204 Done\r\n\r\n", no[] = "HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n";
+	static const char yes[] = "HTTP/1.1 204 Done\r\n" ENDS "\r\n",
+	                  no[] = "HTTP/1.1 400 Bad\r\n" ENDS "Content-Length: 0\r\n\r\n";
 	bool right = strcmp(request->method, "PUT") == 0 &&
 	             strcasestr(request->head, "\r\ncontent-type: image/png\r\n") &&
 	             strcasestr(request->head, "\r\nx-extra: 1\r\n") && !strcasestr(request->head, "\r\nexpect:") &&
@@ -242,8 +247,8 @@ static void strict(struct request *request)
 /* HEAD finds nothing, PUT is welcome. */
 static void fresh(struct request *request)
 {
-	static const char none[] = "HTTP/1.1 404 None\r\nContent-Length: 9\r\n\r\n";
-	static const char created[] = "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
+	static const char none[] = "HTTP/1.1 404 None\r\n" ENDS "Content-Length: 9\r\n\r\n";
+	static const char created[] = "HTTP/1.1 201 Created\r\n" ENDS "Content-Length: 0\r\n\r\n";
 
 	read_body(request);
 	if (strcmp(request->method, "HEAD") == 0)
@@ -276,7 +281,7 @@ static const struct {
 
 static void answer(struct request *request)
 {
-	static const char none[] = "HTTP/1.1 404 None\r\nContent-Length: 0\r\n\r\n";
+	static const char none[] = "HTTP/1.1 404 None\r\n" ENDS "Content-Length: 0\r\n\r\n";
 
 	for (size_t i = 0; i < sizeof(specials) / sizeof(specials[0]); i++) {
 		if (strncmp(request->path, specials[i].path, strlen(specials[i].path)) == 0) {
