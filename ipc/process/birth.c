@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a child does between fork and being itself: descriptors, limits, group, signals, ties to its parent. */
 #include "process/birth.h"
+#include "process/follow.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define EXIT_STILLBORN 127
@@ -23,7 +25,7 @@ int kk_birth_prepare(struct kk_birth *birth, const struct kk_process_spec *spec,
 {
 	static const char *const empty[] = {NULL};
 
-	if (!spec->path == !spec->function)
+	if (!!spec->path + !!spec->paths + !!spec->function != 1 || (spec->paths && !spec->argv))
 		return kk_error_set(error, KK_ERR_INVALID, "a process needs either a program or a function");
 	birth->spec = spec;
 	birth->fds = calloc(spec->fd_count + 1, sizeof(*birth->fds));
@@ -40,7 +42,8 @@ int kk_birth_prepare(struct kk_birth *birth, const struct kk_process_spec *spec,
 		if (i > 0 && birth->fds[i].to == birth->fds[i - 1].to)
 			return kk_error_set(error, KK_ERR_INVALID, "descriptor %d is given twice", birth->fds[i].to);
 	}
-	birth->default_argv[0] = spec->path;
+	birth->default_argv[0] = birth->default_paths[0] = spec->path;
+	birth->paths = spec->paths ? spec->paths : birth->default_paths;
 	birth->argv = spec->argv ? spec->argv : birth->default_argv;
 	birth->environment = spec->environment ? spec->environment : empty;
 	birth->parent = getpid();
@@ -120,31 +123,63 @@ static int tie_to_parent(const struct kk_birth *birth)
 		if (getppid() != birth->parent)
 			_exit(EXIT_STILLBORN);
 	}
-	return birth->spec->lifeline > 0 && kk_process_follow(birth->spec->lifeline) < 0 ? -1 : 0;
+	if (birth->spec->lifeline <= 0)
+		return 0;
+	return kk_follow_as(birth->spec->lifeline, birth->spec->own_group ? -getpid() : getpid()) < 0 ? -1 : 0;
+}
+
+static int lead(const struct kk_process_spec *spec)
+{
+	if (!spec->own_group)
+		return 0;
+	return spec->own_session ? setsid() : setpgid(0, 0);
+}
+
+/* The search goes on past what cannot be executed, and then tells of that rather than of what was not there. */
+static int execute_first(const struct kk_birth *birth)
+{
+	int failed = ENOENT;
+
+	for (const char *const *path = birth->paths; *path; path++) {
+		execve(*path, (char *const *)birth->argv, (char *const *)birth->environment);
+		if (failed == ENOENT || failed == ENOTDIR)
+			failed = errno;
+	}
+	return failed;
+}
+
+static void tell(int report, const struct kk_birth_failure *failure)
+{
+	while (write(report, failure, sizeof(*failure)) < 0 && errno == EINTR)
+		;
 }
 
 void kk_birth_run(const struct kk_birth *birth)
 {
 	const struct kk_process_spec *spec = birth->spec;
-	int report = place_descriptors(birth), failed;
+	struct kk_birth_failure failure = {.step = KK_BIRTH_SETUP};
+	int report = place_descriptors(birth);
 
 	if (report < 0) {
 		report = birth->report;
 		goto stillborn;
 	}
-	if (spec->own_group && setpgid(0, 0) < 0)
+	if (lead(spec) < 0 || tie_to_parent(birth) < 0 || set_limits(spec) < 0)
 		goto stillborn;
-	if (tie_to_parent(birth) < 0 || set_limits(spec) < 0)
+	if (spec->set_umask)
+		umask(spec->umask);
+	failure.step = KK_BIRTH_DIRECTORY;
+	if (spec->directory && chdir(spec->directory) < 0)
 		goto stillborn;
 	reset_signals();
 	if (spec->function) {
 		close(report);
 		_exit(spec->function(spec->argument));
 	}
-	execve(spec->path, (char *const *)birth->argv, (char *const *)birth->environment);
+	failure.step = KK_BIRTH_PROGRAM;
+	errno = execute_first(birth);
 stillborn:
-	failed = errno;
-	while (write(report, &failed, sizeof(failed)) < 0 && errno == EINTR)
-		;
+	failure.system = errno;
+	tell(report, &failure);
 	_exit(EXIT_STILLBORN);
 }

@@ -9,15 +9,24 @@
 
 #include <kakehi/process.h>
 
+/* What a child that cannot become what it should be tells its parent. */
+enum kk_birth_step { KK_BIRTH_SETUP, KK_BIRTH_DIRECTORY, KK_BIRTH_PROGRAM };
+
+struct kk_birth_failure {
+	int system; /* errno */
+	int step;   /* enum kk_birth_step */
+};
+
 struct kk_birth {
 	const struct kk_process_spec *spec;
 	struct kk_process_fd *fds; /* the spec's and the lifeline, ordered by `to`          */
 	size_t fd_count;
-	const char *default_argv[2];
+	const char *default_argv[2], *default_paths[2];
+	const char *const *paths;
 	const char *const *argv;
 	const char *const *environment;
 	pid_t parent;
-	int report; /* write end of a close-on-exec pipe: errno of a failure           */
+	int report; /* write end of a close-on-exec pipe: a struct kk_birth_failure     */
 };
 
 /* kk_birth_prepare - in the parent. `lifeline` is the read end the child gets, -1: none. `spec` must outlive `birth`.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How processes end: in words, with their parent, and by a signal of their own. */
+#include "process/follow.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <kakehi/process.h>
@@ -34,12 +35,17 @@ char *kk_process_obituary(const struct kk_process_end *end, char *to, size_t siz
 
 int kk_process_follow(int fd)
 {
+	return kk_follow_as(fd, getpid());
+}
+
+int kk_follow_as(int fd, pid_t owner)
+{
 	struct pollfd writers = {.fd = fd, .events = POLLIN};
 	int flags = fcntl(fd, F_GETFL);
 
 	/* A pipe signals its asynchronous readers when its last writer goes (pipe_release in the kernel). SIGKILL,
 	 * since a library in this process may have taken any other signal for itself. */
-	if (flags < 0 || fcntl(fd, F_SETOWN, getpid()) < 0 || fcntl(fd, F_SETSIG, SIGKILL) < 0 ||
+	if (flags < 0 || fcntl(fd, F_SETOWN, owner) < 0 || fcntl(fd, F_SETSIG, SIGKILL) < 0 ||
 	    fcntl(fd, F_SETFL, flags | O_ASYNC) < 0)
 		return KK_ERR_SYSTEM;
 	/* The last writer may have gone before we were armed. */

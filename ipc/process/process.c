@@ -34,15 +34,34 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-/* The pipe tells an exec that failed (errno comes) from one that went well (it closes on exec). */
-static int read_birth_report(int fd, int *failed)
+/* The pipe tells an exec that failed (a failure comes) from one that went well (it closes on exec). */
+static int read_birth_report(int fd, struct kk_birth_failure *failure)
 {
 	ssize_t n;
 
 	do
-		n = read(fd, failed, sizeof(*failed));
+		n = read(fd, failure, sizeof(*failure));
 	while (n < 0 && errno == EINTR);
-	return n == (ssize_t)sizeof(*failed) ? -1 : 0;
+	return n == (ssize_t)sizeof(*failure) ? -1 : 0;
+}
+
+static int say_stillborn(const struct kk_process_spec *spec, const struct kk_birth_failure *failure,
+                         struct kk_error *error)
+{
+	const char *name = spec->argv && spec->argv[0] ? spec->argv[0] : "the child process";
+	bool missing = failure->system == ENOENT || failure->system == ENOTDIR;
+
+	if (spec->path)
+		name = spec->path;
+	errno = failure->system;
+	if (failure->step == KK_BIRTH_DIRECTORY)
+		return kk_error_set(error, KK_ERR_SYSTEM, "cannot start %s: cannot enter %s", name, spec->directory);
+	kk_error_set(error, KK_ERR_SYSTEM, "cannot start %s", name);
+	if (failure->step != KK_BIRTH_PROGRAM || !spec->paths || !missing)
+		return KK_ERR_SYSTEM;
+	if (error)
+		error->code = KK_ERR_MISSING;
+	return KK_ERR_MISSING;
 }
 
 static pid_t fork_quietly(const struct kk_birth *birth)
@@ -65,7 +84,8 @@ static pid_t fork_quietly(const struct kk_birth *birth)
 /* Starts the child and learns whether it became what was asked for; a stillborn one is reaped here. */
 static int give_birth(struct kk_process *process, struct kk_birth *birth, struct kk_error *error)
 {
-	int report[2] = {-1, -1}, failed = 0, rc = KK_ERR_SYSTEM;
+	struct kk_birth_failure failure = {0};
+	int report[2] = {-1, -1}, rc = KK_ERR_SYSTEM;
 
 	if (pipe2(report, O_CLOEXEC) < 0)
 		return kk_error_set(error, KK_ERR_SYSTEM, "cannot make a pipe");
@@ -85,10 +105,9 @@ static int give_birth(struct kk_process *process, struct kk_birth *birth, struct
 			;
 		goto out;
 	}
-	if (read_birth_report(report[0], &failed) < 0) {
+	if (read_birth_report(report[0], &failure) < 0) {
 		kk_process_wait(process, -1, NULL);
-		errno = failed;
-		kk_error_set(error, rc, "cannot start %s", birth->spec->path ? birth->spec->path : "the child process");
+		rc = say_stillborn(birth->spec, &failure, error);
 		goto out;
 	}
 	rc = KK_OK;

@@ -38,11 +38,12 @@ struct kk_process_limit {
 
 /* What to start. Zero-initialise it and set what differs; it is read during kk_process_spawn only.
  *
- * Either `path` is set, or `function`. A function runs in a bare fork, so it may be used only by a caller that has
- * one thread; its return value (0 .. 255) is the exit status, no atexit handler runs, and what it prints with stdio
- * it must flush itself. */
+ * Either `path` is set, or `paths`, or `function`. A function runs in a bare fork, so it may be used only by a caller
+ * that has one thread; its return value (0 .. 255) is the exit status, no atexit handler runs, and what it prints with
+ * stdio it must flush itself. */
 struct kk_process_spec {
 	const char *path;               /* program to execute, not searched in PATH; often "/proc/self/exe"       */
+	const char *const *paths;       /* NULL-terminated: executes the first of them that it can                */
 	const char *const *argv;        /* NULL-terminated; argv[0] is what ps shows. NULL: { path }              */
 	const char *const *environment; /* NULL-terminated "NAME=value" list; NULL: empty. Not for `function`     */
 
@@ -60,8 +61,15 @@ struct kk_process_spec {
 	/* Kill the child when the *thread* that started it ends (PR_SET_PDEATHSIG). Quicker than a lifeline, but
 	 * wrong for a caller that starts children from threads that end before them. */
 	bool die_with_thread;
-	/* The child leads a process group of its own; what is left of the group is killed when the child is reaped. */
+	/* The child leads a process group of its own; what is left of the group is killed when the child is reaped, and
+	 * by the lifeline. */
 	bool own_group;
+	/* It leads a session of its own, too: it has no terminal. With `own_group` only. */
+	bool own_session;
+
+	const char *directory; /* where it works; NULL: where the caller does. Relative paths begin there */
+	bool set_umask;
+	mode_t umask; /* with set_umask; else the caller's */
 };
 
 /* How a process ended. Exactly one of `exited` (then `code`) and `signal` != 0 holds. */
@@ -76,7 +84,8 @@ struct kk_process_end {
 
 /* kk_process_spawn - starts a child. Its signals are all at their defaults and unblocked. Returns it, or NULL with
  * `error`: also when the program cannot be executed, so that a child that is returned has begun to run what was asked
- * for. The caller owns the result and ends it with kk_process_free. */
+ * for. KK_ERR_MISSING: none of `paths` is there; KK_ERR_INVALID, KK_ERR_MEMORY, KK_ERR_SYSTEM. The caller owns the
+ * result and ends it with kk_process_free. */
 KK_API struct kk_process *kk_process_spawn(const struct kk_process_spec *spec, struct kk_error *error);
 
 /* kk_process_pid - its process id; valid for as long as it has not been reaped. */
