@@ -4,9 +4,10 @@
  *
  * The directory of a family has one entry for each object. An entry is the record of its making:
  *
- *	FREE --make--> MAKING(seat) --publish--> LIVE --destroy--> ENDING(seat) --> FREE, with the next generation
+ *	FREE --make--> MAKING(seat) --publish--> LIVE --destroy--> ENDING --> FREE, with the next generation
  *
- * A death in MAKING or ENDING frees the entry; where memory is free follows from the entries alone.
+ * A death in MAKING frees the entry, one in ENDING leaves that to the next who looks; where memory is free follows from
+ * the entries alone.
  */
 #ifndef IPC_FAMILY_OBJECT_H
 #define IPC_FAMILY_OBJECT_H
@@ -24,7 +25,9 @@ struct kk_kind {
 	/* Settles what `seat` had in hand in the object at `memory`, and wakes whoever may go on because of it. Every
 	 * step must be repeatable: it may be killed, and begun again by another. Run by one survivor at a time for one
 	 * seat (several may run for different seats), who owns `seat` for as long: it may act as that role. Must not
-	 * wait for anybody and not take locks of the family. `left`: the sitter left in peace. 0 or KK_ERR_CORRUPT. */
+	 * wait for anybody, take locks of the family, or ask for the caller's own seat. The object may be in use by
+	 * others, but its memory stays until the burial is through. NULL: nothing to settle. `left`: the sitter left in
+	 * peace. 0 or KK_ERR_CORRUPT. */
 	int (*bury)(struct kk_family *family, void *memory, uint64_t bytes, unsigned seat, bool left);
 	/* Is the object sound? 0 or KK_ERR_CORRUPT. NULL: nothing to check. */
 	int (*check)(const void *memory, uint64_t bytes, struct kk_error *error);
@@ -84,9 +87,14 @@ int64_t kk_family_deadline(int timeout_ms);
 int kk_family_sleep(struct kk_family *family, struct kk_event *event, uint32_t ticket, int64_t deadline_ns,
                     unsigned *round);
 
-/* kk_family_alive - does whoever sits in `seat` live? One atomic operation on its mutex, no system call. A false for a
- * seat that recorded something means that its burial is due: call kk_family_bury. */
+/* kk_family_alive - does whoever sits in `seat` live? One look at its mutex, no system call; changes nothing. A false
+ * for a seat that recorded something means that its burial is due: call kk_family_bury, look again. While somebody
+ * buries it the seat is alive: he wakes who waits, and if he dies of it the burial is due again. */
 bool kk_family_alive(struct kk_family *family, unsigned seat);
+
+/* kk_family_part - this process ends in peace: gives up its seats in all its families. Done by exit(3); for those who
+ * end otherwise (_exit). Other threads may still run; they are taken for gone once the process is. */
+void kk_family_part(void);
 
 /* kk_family_seats - how many seats there are; kk_family_base - where the segment lies in this process. */
 unsigned kk_family_seats(const struct kk_family *family);

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ipc/family/kinds.h - reads the number of a kind, produces its row. */
+#ifndef IPC_FAMILY_KINDS_H
+#define IPC_FAMILY_KINDS_H
+
+#include "family/object.h"
+
+/* kk_kind_of - the row of enum kk_kind_number; NULL: there is none. */
+const struct kk_kind *kk_kind_of(uint32_t number);
+
+extern const struct kk_kind kk_kind_memory;
+
+#endif
