@@ -1,18 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kakehi/process.h - reads a description of a child, produces a child process and, later, how it ended.
  *
- * A child gets exactly what its spec lists: descriptors, environment, limits. Everything else is closed, emptied or
- * reset, so that two children of one parent differ in nothing that nobody wrote down.
+ * Three things can be started:
+ *
+ *   a program (`path`, `paths`): gets exactly what its spec lists: descriptors, environment, limits. Everything else
+ *     is closed, emptied or reset, so that two children of one parent differ in nothing that nobody wrote down;
+ *   a C function (`function`): the same, in a bare fork;
+ *   a call (`call`): a function of kakehi/function.h, as the target of Python's Process. It inherits standard input and
+ *     output and the environment, and runs in a fork, in the fork of a server, or in the program started afresh.
  *
  *   spawn --> running --(ends)--> ended --wait--> reaped --> free
  *               |  kill, kill_group      peek
  *
- * One process owns a struct kk_process: the one that called kk_process_spawn. Nothing here is shared memory.
+ * One process owns a struct kk_process: the one that called kk_process_spawn; any of its threads may use it, as long as
+ * none frees it meanwhile. In a child that inherits the handle it is worth nothing: KK_ERR_NOT_OWNER. Nothing here is
+ * shared memory.
+ *
+ * Children never outlive their parent: a call holds a lifeline (see `lifeline` below), so the kernel kills it as soon
+ * as its parent is gone, whatever it died of, and the children of the child after it. A parent that ends in peace
+ * (exit, return from main, from a call) first joins its children as Python does: see kk_process_join_all.
  */
 #ifndef KAKEHI_PROCESS_H
 #define KAKEHI_PROCESS_H
 
 #include <kakehi/error.h>
+#include <kakehi/family.h>
+#include <kakehi/function.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +36,19 @@ extern "C" {
 #endif
 
 struct kk_process;
+struct kk_process_server;
+
+/* How a call comes to its process. */
+enum kk_start_method {
+	/* Memory and descriptors as they are. For callers with one thread: what other threads hold is held for ever. */
+	KK_START_FORK = 0,
+	/* /proc/self/exe is executed anew, and finds the function by its name. main has to call kk_function_main. */
+	KK_START_SPAWN,
+	/* A process with one thread that was started early forks it: for callers with threads. The function is found by
+	 * its name; if the server is a fork of this program, it need not have one. What is not in the spec is as it was
+	 * when the server was started: environment, limits, memory. */
+	KK_START_FORKSERVER,
+};
 
 /* A descriptor that the child gets: the caller's `from` under the number `to`. The two sets may overlap in any way;
  * one `from` may be given several times, one `to` only once. */
@@ -38,25 +64,37 @@ struct kk_process_limit {
 
 /* What to start. Zero-initialise it and set what differs; it is read during kk_process_spawn only.
  *
- * Either `path` is set, or `paths`, or `function`. A function runs in a bare fork, so it may be used only by a caller
- * that has one thread; its return value (0 .. 255) is the exit status, no atexit handler runs, and what it prints with
- * stdio it must flush itself. */
+ * Either `path` is set, or `paths`, or `function`, or `call`. A function runs in a bare fork, so it may be used only by
+ * a caller that has one thread; its return value (0 .. 255) is the exit status, no atexit handler runs, and what it
+ * prints with stdio it must flush itself. */
 struct kk_process_spec {
 	const char *path;               /* program to execute, not searched in PATH; often "/proc/self/exe"       */
 	const char *const *paths;       /* NULL-terminated: executes the first of them that it can                */
 	const char *const *argv;        /* NULL-terminated; argv[0] is what ps shows. NULL: { path }              */
-	const char *const *environment; /* NULL-terminated "NAME=value" list; NULL: empty. Not for `function`     */
+	const char *const *environment; /* NULL-terminated "NAME=value" list; NULL: empty, of a call: inherited   */
 
 	int (*function)(void *argument);
 	void *argument;
 
-	const struct kk_process_fd *fds; /* all that the child has; 0, 1 and 2 are /dev/null if not listed       */
+	kk_function *call;
+	const void *args; /* copied                                                                              */
+	size_t args_bytes;
+	enum kk_start_method method;
+	struct kk_process_server *server; /* for KK_START_FORKSERVER. NULL: one for all, started when first needed */
+	struct kk_family *family;         /* the child of a call is a member of it. NULL: of none                  */
+	const char *name; /* of a call, 1 .. KK_NAME_MAX bytes; NULL: "Process-N", "Process-N:M" for its children */
+	bool daemon;      /* of a call: a parent that ends does not wait for it, but ends it                       */
+
+	/* All that the child has; 0, 1 and 2 are /dev/null if not listed. A call has 0, 1 and 2 of the caller, too, if
+	 * they are not listed; if it is forked (KK_START_FORK) all that the caller has; from a server, all it had. */
+	const struct kk_process_fd *fds;
 	size_t fd_count;
 	const struct kk_process_limit *limits;
 	size_t limit_count;
 
 	/* The number under which the child finds its lifeline, the read end of a pipe whose other end only the owner
-	 * of the kk_process has: when that process is gone, however it went, the kernel kills the child. 0: none. */
+	 * of the kk_process has: when that process is gone, however it went, the kernel kills the child. 0: none. A
+	 * call has one in any case. */
 	int lifeline;
 	/* Kill the child when the *thread* that started it ends (PR_SET_PDEATHSIG). Quicker than a lifeline, but
 	 * wrong for a caller that starts children from threads that end before them. */
@@ -80,19 +118,37 @@ struct kk_process_end {
 	bool core;                   /* and it left a core                                     */
 	uint64_t user_us, system_us; /* CPU time, microseconds; 0 from kk_process_peek         */
 	uint64_t max_rss_bytes;      /* largest resident set; 0 from kk_process_peek           */
+	bool lost;                   /* its fork server died: it was killed for that (`signal` is SIGKILL), or ended
+	                              * just before, nobody knows how                         */
 };
+
+/* kk_process_start - starts a call by fork: Python's Process(target, args).start(). `name` NULL: "Process-N". As
+ * kk_process_spawn with all else at its default. */
+KK_API struct kk_process *kk_process_start(kk_function *call, const void *args, size_t args_bytes, const char *name,
+                                           struct kk_error *error);
 
 /* kk_process_spawn - starts a child. Its signals are all at their defaults and unblocked. Returns it, or NULL with
  * `error`: also when the program cannot be executed, so that a child that is returned has begun to run what was asked
- * for. KK_ERR_MISSING: none of `paths` is there; KK_ERR_INVALID, KK_ERR_MEMORY, KK_ERR_SYSTEM. The caller owns the
- * result and ends it with kk_process_free. */
+ * for. KK_ERR_MISSING: none of `paths` is there; KK_ERR_INVALID, KK_ERR_MEMORY, KK_ERR_SYSTEM;
+ * KK_ERR_DIED: the fork server has died, or the child before it came to its function. The caller owns the result and
+ * ends it with kk_process_free.
+ *
+ * A call ends with the status that its function returns (0 .. 255); with 1, and a line on standard error, if that is a
+ * negative kk_status; standard output and error are flushed, other streams and atexit handlers are not served. */
 KK_API struct kk_process *kk_process_spawn(const struct kk_process_spec *spec, struct kk_error *error);
 
 /* kk_process_pid - its process id; valid for as long as it has not been reaped. */
 KK_API pid_t kk_process_pid(const struct kk_process *process);
 
-/* kk_process_pidfd - a descriptor that polls readable once the process has ended. Owned by `process`. */
+/* kk_process_name - of a call: its name; else "". Lives as long as `process`. */
+KK_API const char *kk_process_name(const struct kk_process *process);
+
+/* kk_process_pidfd - its pidfd; polls readable once the process has ended. Owned by `process`. */
 KK_API int kk_process_pidfd(const struct kk_process *process);
+
+/* kk_process_sentinel - a descriptor that polls readable once the process has ended *and* kk_process_peek knows how:
+ * the pidfd, but for a child of a fork server, which has to tell first. Owned by `process`. */
+KK_API int kk_process_sentinel(const struct kk_process *process);
 
 /* kk_process_kill - sends a signal to the process alone. 0; KK_ERR_MISSING: it has ended; or KK_ERR_SYSTEM. */
 KK_API int kk_process_kill(struct kk_process *process, int signal);
@@ -109,6 +165,60 @@ KK_API int kk_process_peek(struct kk_process *process, struct kk_process_end *en
  * wait, negative waits for ever. 0 and `end` filled (again and again, once reaped); KK_ERR_TIMEOUT: it runs still;
  * KK_ERR_SYSTEM. `end` may be NULL. */
 KK_API int kk_process_wait(struct kk_process *process, int timeout_ms, struct kk_process_end *end);
+
+/* kk_process_join - waits for its end: kk_process_wait without asking how. 0, KK_ERR_TIMEOUT, KK_ERR_SYSTEM. */
+KK_API int kk_process_join(struct kk_process *process, int timeout_ms);
+
+/* kk_process_exitcode - how it ended, as Python says it: its exit status, or minus the signal that killed it. 0 and
+ * `code`; KK_ERR_EMPTY: it runs. Does not reap. */
+KK_API int kk_process_exitcode(struct kk_process *process, int *code);
+
+/* kk_process_is_alive - has it not ended yet? */
+KK_API bool kk_process_is_alive(struct kk_process *process);
+
+/* kk_process_terminate - asks it to end (SIGTERM). Returns as kk_process_kill. */
+KK_API int kk_process_terminate(struct kk_process *process);
+
+/* kk_process_close - kk_process_free for one that has ended; KK_ERR_INVALID and nothing done for one that runs. */
+KK_API int kk_process_close(struct kk_process *process);
+
+/* kk_process_active_children - the calls of this process that have not ended: writes up to `max` handles, returns how
+ * many there are. What other threads free meanwhile is not there. */
+KK_API size_t kk_process_active_children(struct kk_process **to, size_t max);
+
+/* kk_process_join_all - asks the daemons among its calls to end (SIGTERM), waits for all others, then gives the daemons
+ * a second and kills them. Called when a process that has started calls ends in peace: by exit(3), or when its own call
+ * returns. Handles stay valid. While it runs no other thread may free a process. */
+KK_API void kk_process_join_all(void);
+
+/* What a process knows of itself; Python's current_process(). */
+struct kk_process_self {
+	char name[KK_NAME_MAX + 1]; /* "MainProcess" in a process that is no call                        */
+	pid_t parent;               /* who started the call, also if a server forked it; else getppid()  */
+	bool daemon;
+	struct kk_family *family; /* that came with the call, or NULL                                  */
+};
+
+/* kk_process_current - of the calling process. Static memory; lives on. */
+KK_API const struct kk_process_self *kk_process_current(void);
+
+/* kk_process_rename - from now on the calling process has this name. 0 or KK_ERR_INVALID: empty, or too long. Before
+ * threads that read it are started. */
+KK_API int kk_process_rename(const char *name);
+
+/* kk_process_server_start - starts a fork server: a child with one thread that forks children for this process, and
+ * this process alone. KK_START_FORK: it is a fork of the caller, who should have one thread and little open yet, and
+ * knows all that the caller has in memory by then; KK_START_SPAWN: the program is executed anew. It lives until it is
+ * stopped or this process is gone, and ignores what a terminal sends. NULL on error. Any thread may start children
+ * through it. */
+KK_API struct kk_process_server *kk_process_server_start(enum kk_start_method method, struct kk_error *error);
+
+/* kk_process_server_pid - its process id. If it dies (as when it is killed), its children are killed with it, their
+ * `end` says `lost`, and nothing can be started through it any more: KK_ERR_DIED. */
+KK_API pid_t kk_process_server_pid(const struct kk_process_server *server);
+
+/* kk_process_server_stop - ends it, and what still runs of its children. Their handles stay valid. NULL is fine. */
+KK_API void kk_process_server_stop(struct kk_process_server *server);
 
 /* kk_process_free - forgets it; one that was not reaped is killed (with its group) and reaped first. NULL is fine. */
 KK_API void kk_process_free(struct kk_process *process);

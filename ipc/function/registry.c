@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ipc/function/registry.c - functions and their names: a list that grows before main and is only read after it. */
+#include <kakehi/function.h>
+#include <string.h>
+
+#define NAME_MAX_BYTES 100
+
+static struct kk_registered *first;
+
+int kk_function_register(struct kk_registered *one)
+{
+	size_t length = one->name ? strnlen(one->name, NAME_MAX_BYTES + 1) : 0;
+
+	if (!one->function || length == 0 || length > NAME_MAX_BYTES)
+		return KK_ERR_INVALID;
+	for (const struct kk_registered *other = first; other; other = other->next) {
+		if (strcmp(other->name, one->name) == 0)
+			return other->function == one->function ? KK_OK : KK_ERR_EXISTS;
+	}
+	one->next = first;
+	first = one;
+	return KK_OK;
+}
+
+kk_function *kk_function_find(const char *name)
+{
+	for (const struct kk_registered *one = first; one; one = one->next) {
+		if (strcmp(one->name, name) == 0)
+			return one->function;
+	}
+	return NULL;
+}
+
+const char *kk_function_name(kk_function *function)
+{
+	for (const struct kk_registered *one = first; one; one = one->next) {
+		if (one->function == function)
+			return one->name;
+	}
+	return NULL;
+}
