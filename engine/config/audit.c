@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@ struct audit {
 	const struct kk_config *config;
 	struct kk_diagnostics *diagnostics;
 	const char *file; /* the config's, or "-"; NULL if only stages are looked at */
+	void *user;       /* what a look_at of its own collects                      */
 };
 
 /* One option of a stage with one text of it, which the config gives. */
@@ -305,6 +307,82 @@ static void look_twin(const struct audit *audit, const struct given *given)
 	}
 }
 
+/* The first `fixed` bytes of a path, as far as that is there, without links. */
+static bool resolve(const char *path, size_t fixed, char to[PATH_MAX])
+{
+	char folder[PATH_MAX];
+
+	if (fixed >= sizeof(folder))
+		return false;
+	snprintf(folder, sizeof(folder), "%.*s", (int)fixed, path);
+	while (!realpath(folder, to)) {
+		if (errno != ENOENT || strcmp(folder, ".") == 0 || strcmp(folder, "/") == 0)
+			return false;
+		folder_of(folder, folder, sizeof(folder));
+	}
+	return true;
+}
+
+static bool lies_in(const char *path, const char *folder)
+{
+	size_t length = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
+
+	return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
+static bool has_filter(const struct kk_config_stage *source)
+{
+	for (const struct kk_option *row = source->stage->options; row && row->name; row++) {
+		const struct kk_node *node =
+		    row->flags & KK_OPTION_FILTER ? kk_node_find(source->with, row->name) : NULL;
+		const char *text = node ? kk_node_text(node) : NULL;
+		if (node && (row->type != KK_OPTION_BOOL || (text && strcmp(text, "true") != 0)))
+			return true;
+	}
+	return false;
+}
+
+/* An output and the directories that the source goes through. */
+struct into {
+	char folder[PATH_MAX];
+	const char *input; /* the directory that the output lies in, or NULL */
+};
+
+static void look_into(const struct audit *audit, const struct given *given)
+{
+	struct into *into = audit->user;
+	char folder[PATH_MAX];
+	struct stat status;
+
+	if (!into->input && stat(given->text, &status) == 0 && S_ISDIR(status.st_mode) &&
+	    realpath(given->text, folder) && lies_in(into->folder, folder))
+		into->input = given->text;
+}
+
+/* What is written where the source reads is the input of the next run, and may replace what it was made from. Who has
+ * narrowed what the source takes has seen to that. */
+static void look_at_source(const struct audit *audit, const struct given *given)
+{
+	const struct kk_config_stage *source = &audit->config->source;
+	struct into into = {.input = NULL};
+	struct audit inner = *audit;
+	size_t fixed = strcspn(given->text, "{");
+
+	while (fixed > 0 && given->text[fixed] == '{' && given->text[fixed - 1] != '/')
+		fixed--;
+	if (!source->stage || has_filter(source) || strstr(given->text, "://") ||
+	    !resolve(fixed ? given->text : ".", fixed ? fixed : 1, into.folder))
+		return;
+	inner.user = &into;
+	each_text(&inner, source, KK_OPTION_PATH, look_into);
+	if (into.input)
+		kk_diagnostic_error(
+		    audit->diagnostics, given->place, NULL,
+		    "stage \"%.80s\": option \"%.80s\" writes into %.200s, from which the source reads: "
+		    "write elsewhere, or say what the source takes or excludes",
+		    name_of(given->stage), given->row->name, into.input);
+}
+
 size_t kk_audit_files(const struct kk_config_stage *stage, struct kk_diagnostics *diagnostics)
 {
 	size_t before = kk_diagnostics_count(diagnostics);
@@ -315,7 +393,7 @@ size_t kk_audit_files(const struct kk_config_stage *stage, struct kk_diagnostics
 
 void kk_audit(const struct kk_config *config, const char *file, struct kk_diagnostics *diagnostics)
 {
-	struct audit audit = {config, diagnostics, file};
+	struct audit audit = {.config = config, .diagnostics = diagnostics, .file = file};
 
 	for (size_t i = 0; i <= config->stage_count; i++) {
 		const struct kk_config_stage *stage = stage_at(config, i);
@@ -324,6 +402,7 @@ void kk_audit(const struct kk_config *config, const char *file, struct kk_diagno
 		each_text(&audit, stage, KK_OPTION_NAMES, look_words);
 		each_text(&audit, stage, KK_OPTION_NAMES, look_folder);
 		each_text(&audit, stage, KK_OPTION_NAMES, look_twin);
+		each_text(&audit, stage, KK_OPTION_NAMES, look_at_source);
 	}
 	check_reports(&audit);
 }

@@ -132,14 +132,26 @@ static enum kk_verdict write_file(struct directory *directory, struct kk_item *i
 	return settings->durability == DURABILITY_FULL ? wait_for_disk(directory, item, dir, name) : KK_PASS;
 }
 
+/* Is the file that is there the one that the item was read from? */
+static bool is_source(const struct kk_item *item, const struct stat *there)
+{
+	struct stat source;
+
+	return stat(item->key, &source) == 0 && source.st_dev == there->st_dev && source.st_ino == there->st_ino;
+}
+
 static enum kk_verdict store_in(struct directory *directory, struct kk_item *item, int dir, const char *base,
                                 const char *name)
 {
 	struct stat there;
 
 	set_facts(directory, item, name);
-	if (directory->settings.existing != EXISTING_OVERWRITE && fstatat(dir, base, &there, AT_SYMLINK_NOFOLLOW) == 0)
-		return exists(directory, item, name);
+	if (fstatat(dir, base, &there, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (directory->settings.existing != EXISTING_OVERWRITE)
+			return exists(directory, item, name);
+		if (is_source(item, &there))
+			return kk_fail(item, KK_FAIL_IO, "%s: would overwrite the file that it is made from", name);
+	}
 	return write_file(directory, item, dir, base, name);
 }
 

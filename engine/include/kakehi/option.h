@@ -41,6 +41,7 @@ enum kk_option_flag {
 	KK_OPTION_EXISTS = 1 << 4,         /* with PATH: must be there and readable, or "-", at `validate`        */
 	KK_OPTION_NAMES = 1 << 5,          /* a pattern of outputs' names: its words are checked, and that no    */
 	                                   /* other stage of the same kind is given the same                     */
+	KK_OPTION_FILTER = 1 << 6,         /* given, it narrows what a source takes from its directories         */
 };
 
 /* One option. Rows are `static const`, written with designated initialisers, closed by a row without a name. */

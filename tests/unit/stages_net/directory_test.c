@@ -159,6 +159,23 @@ static void test_existing(void **state)
 	assert_int_equal(harness_count_files(out), 2);
 }
 
+static void test_own_source(void **state)
+{
+	const char *file = harness_path("x");
+	const char *link = harness_path("y");
+	struct stage_host *host = stage(harness_path("{name}"));
+
+	(void)state;
+	harness_write_text(file, "old");
+	assert_int_equal(symlink(file, link), 0);
+	net_start(host);
+	net_expect_fail(put(host, file, "new"), KK_FAIL_IO, "x: would overwrite the file that it is made from");
+	net_expect_pass(put(host, link, "new")); /* replaces the link, not the file */
+	net_end(host);
+	expect_file(file, "old");
+	expect_file(link, "new");
+}
+
 static void test_names(void **state)
 {
 	static const char *const keys[] = {"..",
@@ -475,6 +492,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_durable_batch),
     cmocka_unit_test(test_subfolders_and_facts),
     cmocka_unit_test(test_existing),
+    cmocka_unit_test(test_own_source),
     cmocka_unit_test(test_names),
     cmocka_unit_test(test_bad_names),
     cmocka_unit_test(test_links),
