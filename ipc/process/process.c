@@ -1,38 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One child from its start to its reaping, as its parent sees it. What the child does before it is itself is in
  * birth.c. */
-#include "process/birth.h"
-#include "process/living.h"
+#include "process/child.h"
+#include "process/private.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <kakehi/process.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/pidfd.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-struct kk_process {
-	struct kk_living living;
-	pid_t pid;
-	int pidfd;
-	int lifeline; /* our end of the pipe: the child lives while it is open; -1: none */
-	bool own_group;
-	bool reaped;
-	struct kk_process_end end; /* once reaped */
-};
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
 
 /* The pipe tells an exec that failed (a failure comes) from one that went well (it closes on exec). */
 static int read_birth_report(int fd, struct kk_birth_failure *failure)
@@ -50,13 +28,14 @@ static int say_stillborn(const struct kk_process_spec *spec, const struct kk_bir
 {
 	const char *name = spec->argv && spec->argv[0] ? spec->argv[0] : "the child process";
 	bool missing = failure->system == ENOENT || failure->system == ENOTDIR;
+	bool unfit = failure->step == KK_BIRTH_PROGRAM && (failure->system == EACCES || failure->system == ENOEXEC);
 
-	if (spec->path)
-		name = spec->path;
+	if (spec->path || (spec->paths && !spec->paths[1]))
+		name = spec->path ? spec->path : spec->paths[0];
 	errno = failure->system;
 	if (failure->step == KK_BIRTH_DIRECTORY)
 		return kk_error_set(error, KK_ERR_SYSTEM, "cannot start %s: cannot enter %s", name, spec->directory);
-	kk_error_set(error, KK_ERR_SYSTEM, "cannot start %s", name);
+	kk_error_set(error, KK_ERR_SYSTEM, "cannot start %s%s", name, unfit ? ", which cannot be executed" : "");
 	if (failure->step != KK_BIRTH_PROGRAM || !spec->paths || !missing)
 		return KK_ERR_SYSTEM;
 	if (error)
@@ -64,7 +43,8 @@ static int say_stillborn(const struct kk_process_spec *spec, const struct kk_bir
 	return KK_ERR_MISSING;
 }
 
-static pid_t fork_quietly(const struct kk_birth *birth)
+/* Both locks are taken, so that the child finds what they guard as it should be. */
+static pid_t fork_quietly(struct kk_birth *birth)
 {
 	sigset_t all, old;
 	pid_t pid;
@@ -72,10 +52,16 @@ static pid_t fork_quietly(const struct kk_birth *birth)
 	/* No handler of the parent's may run in the child. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
+	kk_private_lock();
+	kk_living_lock();
 	pid = fork();
-	if (pid == 0)
-		kk_birth_run(birth);
 	int saved = errno;
+	kk_living_unlock();
+	kk_private_unlock();
+	if (pid == 0) {
+		kk_living_forget();
+		kk_birth_run(birth);
+	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	errno = saved;
 	return pid;
@@ -87,7 +73,7 @@ static int give_birth(struct kk_process *process, struct kk_birth *birth, struct
 	struct kk_birth_failure failure = {0};
 	int report[2] = {-1, -1}, rc = KK_ERR_SYSTEM;
 
-	if (pipe2(report, O_CLOEXEC) < 0)
+	if (kk_private_pipe(report) < 0)
 		return kk_error_set(error, KK_ERR_SYSTEM, "cannot make a pipe");
 	birth->report = report[1];
 	process->pid = fork_quietly(birth);
@@ -95,9 +81,8 @@ static int give_birth(struct kk_process *process, struct kk_birth *birth, struct
 		kk_error_set(error, rc, "cannot fork");
 		goto out;
 	}
-	kk_living_add(&process->living, process->pid);
-	close_fd(&report[1]);
-	process->pidfd = pidfd_open(process->pid, 0);
+	kk_private_close(&report[1]);
+	process->pidfd = kk_private_adopt(pidfd_open(process->pid, 0));
 	if (process->pidfd < 0) {
 		kk_error_set(error, rc, "cannot open a pidfd");
 		kill(process->pid, SIGKILL);
@@ -105,6 +90,7 @@ static int give_birth(struct kk_process *process, struct kk_birth *birth, struct
 			;
 		goto out;
 	}
+	kk_living_add(&process->living, process->pid, birth->order && !birth->order->serve ? process : NULL);
 	if (read_birth_report(report[0], &failure) < 0) {
 		kk_process_wait(process, -1, NULL);
 		rc = say_stillborn(birth->spec, &failure, error);
@@ -112,46 +98,120 @@ static int give_birth(struct kk_process *process, struct kk_birth *birth, struct
 	}
 	rc = KK_OK;
 out:
-	close_fd(&report[0]);
-	close_fd(&report[1]);
+	kk_private_close(&report[0]);
+	kk_private_close(&report[1]);
+	return rc;
+}
+
+int kk_child_start(struct kk_process *process, const struct kk_process_spec *spec, struct kk_birth *birth,
+                   struct kk_error *error)
+{
+	int lifeline[2] = {-1, -1};
+	int rc;
+
+	process->own_group = spec->own_group;
+	if ((spec->lifeline > 0 || birth->order) && kk_private_pipe(lifeline) < 0)
+		return kk_error_set(error, KK_ERR_SYSTEM, "cannot make a lifeline");
+	process->lifeline = lifeline[1];
+	rc = kk_birth_prepare(birth, spec, lifeline[0], error);
+	if (rc == KK_OK)
+		rc = give_birth(process, birth, error);
+	kk_birth_done(birth);
+	kk_private_close(&lifeline[0]);
+	return rc;
+}
+
+static int fork_call(struct kk_process *process, const struct kk_process_spec *spec, const struct kk_order *order,
+                     struct kk_error *error)
+{
+	struct kk_birth birth = {.order = order, .function = spec->call, .carry = -1, .directory = -1};
+
+	return kk_child_start(process, spec, &birth, error);
+}
+
+static int exec_call(struct kk_process *process, const struct kk_process_spec *spec, struct kk_order *order,
+                     struct kk_error *error)
+{
+	if (!order->function[0])
+		return kk_error_set(error, KK_ERR_INVALID,
+		                    "a process that is started afresh finds only functions with a name: KK_FUNCTION");
+	return kk_child_exec(process, spec, order, spec->family ? kk_family_fd(spec->family) : -1, error);
+}
+
+static int start_call(struct kk_process *process, const struct kk_process_spec *spec, struct kk_error *error)
+{
+	struct kk_order *order = NULL;
+	int rc;
+
+	if (spec->path || spec->paths || spec->function || spec->argv)
+		return kk_error_set(error, KK_ERR_INVALID, "a process is either a call or a program");
+	order = kk_order_make(spec, error);
+	if (!order)
+		return KK_ERR_INVALID;
+	memcpy(process->name, order->name, sizeof(process->name));
+	process->daemon = spec->daemon;
+	process->family = spec->family;
+	kk_join_at_exit();
+	/* What was printed before must not be printed by the child, too. */
+	fflush(stdout);
+	fflush(stderr);
+	if (spec->method == KK_START_FORK)
+		rc = fork_call(process, spec, order, error);
+	else if (spec->method == KK_START_SPAWN)
+		rc = exec_call(process, spec, order, error);
+	else
+		rc = kk_server_ask(process, spec, order, error);
+	free(order);
 	return rc;
 }
 
 struct kk_process *kk_process_spawn(const struct kk_process_spec *spec, struct kk_error *error)
 {
+	struct kk_process *process = kk_child_make(error);
 	struct kk_birth birth = {0};
-	int lifeline[2] = {-1, -1};
-	struct kk_process *process = NULL;
-	int rc = KK_ERR_SYSTEM;
+	int rc;
 
-	if (spec->lifeline > 0 && pipe2(lifeline, O_CLOEXEC) < 0) {
-		kk_error_set(error, KK_ERR_SYSTEM, "cannot make a lifeline");
-		goto out;
-	}
-	if (kk_birth_prepare(&birth, spec, lifeline[0], error) < 0)
-		goto out;
-	process = calloc(1, sizeof(*process));
+	if (!process)
+		return NULL;
+	rc = spec->call ? start_call(process, spec, error) : kk_child_start(process, spec, &birth, error);
+	if (rc == KK_OK)
+		return process;
+	kk_child_unmake(process);
+	return NULL;
+}
+
+struct kk_process *kk_process_start(kk_function *call, const void *args, size_t args_bytes, const char *name,
+                                    struct kk_error *error)
+{
+	struct kk_process_spec spec = {.call = call, .args = args, .args_bytes = args_bytes, .name = name};
+
+	return kk_process_spawn(&spec, error);
+}
+
+struct kk_process *kk_child_make(struct kk_error *error)
+{
+	struct kk_process *process = calloc(1, sizeof(*process));
+
 	if (!process) {
 		kk_error_set(error, KK_ERR_MEMORY, "no memory for a process");
-		goto out;
+		return NULL;
 	}
-	process->pidfd = -1;
-	process->own_group = spec->own_group;
-	process->lifeline = lifeline[1];
-	lifeline[1] = -1;
-	rc = give_birth(process, &birth, error);
-out:
-	kk_birth_done(&birth);
-	close_fd(&lifeline[0]);
-	close_fd(&lifeline[1]);
-	if (rc < 0 && process) {
-		kk_living_remove(&process->living);
-		close_fd(&process->pidfd);
-		close_fd(&process->lifeline);
-		free(process);
-		process = NULL;
-	}
+	process->pidfd = process->lifeline = process->channel = -1;
+	process->owner = getpid();
+	pthread_mutex_init(&process->lock, NULL);
 	return process;
+}
+
+void kk_child_unmake(struct kk_process *process)
+{
+	kk_living_remove(&process->living);
+	kk_private_close(&process->lifeline);
+	kk_private_close(&process->pidfd);
+	kk_private_close(&process->channel);
+	if (process->server)
+		kk_server_release(process->server);
+	pthread_mutex_destroy(&process->lock);
+	free(process);
 }
 
 pid_t kk_process_pid(const struct kk_process *process)
@@ -159,159 +219,17 @@ pid_t kk_process_pid(const struct kk_process *process)
 	return process->pid;
 }
 
+const char *kk_process_name(const struct kk_process *process)
+{
+	return process->name;
+}
+
 int kk_process_pidfd(const struct kk_process *process)
 {
 	return process->pidfd;
 }
 
-static int kill_result(int rc)
+int kk_process_sentinel(const struct kk_process *process)
 {
-	if (rc == 0)
-		return KK_OK;
-	return errno == ESRCH ? KK_ERR_MISSING : KK_ERR_SYSTEM;
-}
-
-int kk_process_kill(struct kk_process *process, int signal)
-{
-	if (process->reaped)
-		return KK_ERR_MISSING;
-	return kill_result(pidfd_send_signal(process->pidfd, signal, NULL, 0));
-}
-
-int kk_process_kill_group(struct kk_process *process, int signal)
-{
-	if (!process->own_group)
-		return kk_process_kill(process, signal);
-	if (process->reaped)
-		return KK_ERR_MISSING;
-	/* The group's number cannot belong to somebody else: its leader is ours and not reaped. */
-	return kill_result(kill(-process->pid, signal));
-}
-
-static uint64_t microseconds(const struct timeval *time)
-{
-	return (uint64_t)time->tv_sec * 1000000u + (uint64_t)time->tv_usec;
-}
-
-/* waitid(2) with the rusage that glibc's wrapper leaves out. */
-static int wait_for_end(struct kk_process *process, int options, struct kk_process_end *end)
-{
-	siginfo_t info = {0};
-	struct rusage usage = {0};
-	long rc;
-
-	do
-		rc = syscall(SYS_waitid, P_PIDFD, process->pidfd, &info, WEXITED | options, &usage);
-	while (rc < 0 && errno == EINTR);
-	if (rc < 0)
-		return KK_ERR_SYSTEM;
-	if (info.si_pid == 0)
-		return KK_ERR_EMPTY;
-	*end = (struct kk_process_end){
-	    .exited = info.si_code == CLD_EXITED,
-	    .code = info.si_code == CLD_EXITED ? info.si_status : 0,
-	    .signal = info.si_code == CLD_EXITED ? 0 : info.si_status,
-	    .core = info.si_code == CLD_DUMPED,
-	    .user_us = microseconds(&usage.ru_utime),
-	    .system_us = microseconds(&usage.ru_stime),
-	    .max_rss_bytes = (uint64_t)usage.ru_maxrss * 1024u,
-	};
-	return KK_OK;
-}
-
-int kk_process_peek(struct kk_process *process, struct kk_process_end *end)
-{
-	int rc = KK_OK;
-
-	if (process->reaped)
-		*end = process->end;
-	else
-		rc = wait_for_end(process, WNOWAIT | WNOHANG, end);
-	if (rc == KK_OK && !process->reaped)
-		end->user_us = end->system_us = end->max_rss_bytes = 0;
-	return rc;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* 0 once the process has ended. */
-static int await_end(const struct kk_process *process, int timeout_ms)
-{
-	int64_t until = now_ms() + timeout_ms;
-	struct pollfd ended = {.fd = process->pidfd, .events = POLLIN};
-	int left = timeout_ms, n;
-
-	for (;;) {
-		n = poll(&ended, 1, left);
-		if (n > 0)
-			return KK_OK;
-		if (n == 0)
-			return KK_ERR_TIMEOUT;
-		if (errno != EINTR)
-			return KK_ERR_SYSTEM;
-		if (timeout_ms >= 0)
-			left = until > now_ms() ? (int)(until - now_ms()) : 0;
-	}
-}
-
-int kk_process_wait(struct kk_process *process, int timeout_ms, struct kk_process_end *end)
-{
-	int rc;
-
-	if (!process->reaped) {
-		rc = await_end(process, timeout_ms);
-		if (rc < 0)
-			return rc;
-		/* Before the reaping: as long as the leader is a zombie, the group's number is nobody else's. */
-		if (process->own_group)
-			kill(-process->pid, SIGKILL);
-		rc = wait_for_end(process, 0, &process->end);
-		if (rc < 0)
-			return rc;
-		process->reaped = true;
-		close_fd(&process->lifeline);
-	}
-	if (end)
-		*end = process->end;
-	return KK_OK;
-}
-
-static void release(struct kk_process *process)
-{
-	kk_living_remove(&process->living);
-	close_fd(&process->lifeline);
-	close_fd(&process->pidfd);
-	free(process);
-}
-
-static void kill_all_of(struct kk_process *process)
-{
-	kk_process_kill_group(process, SIGKILL);
-	kk_process_kill(process, SIGKILL);
-}
-
-void kk_process_free(struct kk_process *process)
-{
-	if (!process)
-		return;
-	if (!process->reaped) {
-		kill_all_of(process);
-		kk_process_wait(process, -1, NULL);
-	}
-	release(process);
-}
-
-void kk_process_abandon(struct kk_process *process)
-{
-	if (!process)
-		return;
-	if (!process->reaped)
-		kill_all_of(process);
-	release(process);
+	return process->channel >= 0 ? process->channel : process->pidfd;
 }
