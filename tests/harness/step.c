@@ -32,13 +32,15 @@ static enum phase marked(void)
 	return __atomic_load_n(&marks->phase, __ATOMIC_SEQ_CST);
 }
 
-static void work(int (*run)(void))
+static void work(const struct step_plan *plan)
 {
+	if (plan->arrive)
+		plan->arrive();
 	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
 		_exit(99);
 	syscall(SYS_kill, getpid(), SIGSTOP);
 	mark(DURING);
-	int result = run();
+	int result = plan->run();
 	marks->result = result;
 	mark(AFTER);
 	_exit(0);
@@ -97,12 +99,12 @@ static bool reach_start(pid_t pid, const struct step_plan *plan)
 
 /* ---- jumping, where the machine has a breakpoint that we know */
 
-enum { PATH_MAX_STEPS = 100000 };
+static struct step_path common_path;
 
-static struct {
-	uint64_t at[PATH_MAX_STEPS]; /* address of instruction i */
-	long count;                  /* 0: none remembered       */
-} path;
+static struct step_path *path_of(const struct step_plan *plan)
+{
+	return plan->path ? plan->path : &common_path;
+}
 
 #ifdef __x86_64__
 enum { BREAKPOINT = 0xcc };
@@ -154,11 +156,22 @@ static void lift_breakpoint(pid_t pid, uint64_t at, long word)
 	ptrace(PTRACE_POKETEXT, pid, at, word);
 }
 
+/* Lets it run on to its next stop. False: it ended. */
+static bool run_on(pid_t pid, const struct step_plan *plan, int *status)
+{
+	if (ptrace(PTRACE_CONT, pid, NULL, NULL) < 0)
+		return false;
+	while (!step_done(pid, plan->may_sleep, status))
+		if (plan->wake)
+			plan->wake();
+	return WIFSTOPPED(*status);
+}
+
 /* Lets it run to the breakpoint at `to`. False: it ended. */
-static bool run_to(pid_t pid, uint64_t to)
+static bool run_to(pid_t pid, const struct step_plan *plan, uint64_t to)
 {
 	int status;
-	if (ptrace(PTRACE_CONT, pid, NULL, NULL) < 0 || waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+	if (!run_on(pid, plan, &status))
 		return false;
 	set_address(pid, to);
 	return true;
@@ -167,20 +180,21 @@ static bool run_to(pid_t pid, uint64_t to)
 /* From the instruction `*at` of the path to `to`. False: it ended on the way. */
 static bool jump(pid_t pid, const struct step_plan *plan, long *at, long to)
 {
+	const struct step_path *path = path_of(plan);
 	bool there = true;
 	while (there && *at < to) {
-		uint64_t target = path.at[to];
-		if (path.at[*at] == target) {
+		uint64_t target = path->at[to];
+		if (path->at[*at] == target) {
 			there = step(pid, plan);
 			++*at;
 			continue;
 		}
 		long word = set_breakpoint(pid, target);
-		there = run_to(pid, target);
+		there = run_to(pid, plan, target);
 		lift_breakpoint(pid, target, word);
 		do
 			++*at;
-		while (path.at[*at] != target);
+		while (path->at[*at] != target);
 	}
 	return there;
 }
@@ -193,9 +207,10 @@ static bool is_right(const struct step_plan *plan, int result)
 /* Without a stop to its end. */
 static enum step_end run_out(pid_t pid, const struct step_plan *plan)
 {
-	int status;
-	bool ended = ptrace(PTRACE_CONT, pid, NULL, NULL) == 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status);
-	return ended && marked() == AFTER && is_right(plan, marks->result) ? STEP_FINISHED : STEP_WRONG;
+	int status = SIGKILL;
+	if (run_on(pid, plan, &status) || !WIFEXITED(status))
+		return STEP_WRONG;
+	return marked() == AFTER && is_right(plan, marks->result) ? STEP_FINISHED : STEP_WRONG;
 }
 
 static enum step_end trace_jumping(pid_t pid, const struct step_plan *plan, long *steps)
@@ -206,7 +221,7 @@ static enum step_end trace_jumping(pid_t pid, const struct step_plan *plan, long
 		if (there)
 			plan->rival();
 	}
-	if (there && plan->kill_at >= path.count)
+	if (there && plan->kill_at >= path_of(plan)->count)
 		return run_out(pid, plan);
 	there = there && jump(pid, plan, steps, plan->kill_at);
 	return there ? STEP_KILLED : STEP_WRONG;
@@ -214,12 +229,12 @@ static enum step_end trace_jumping(pid_t pid, const struct step_plan *plan, long
 
 /* ---- stepping */
 
-static void remember(pid_t pid, long steps)
+static void remember(pid_t pid, struct step_path *path, long steps)
 {
 	if (steps == 0)
-		path.count = 0;
-	if (steps < PATH_MAX_STEPS)
-		path.at[path.count++] = address(pid);
+		path->count = 0;
+	if (steps < STEP_PATH_MAX)
+		path->at[path->count++] = address(pid);
 }
 
 static enum step_end trace(pid_t pid, const struct step_plan *plan, long *steps)
@@ -230,7 +245,7 @@ static enum step_end trace(pid_t pid, const struct step_plan *plan, long *steps)
 		if (plan->rival && *steps == plan->rival_at)
 			plan->rival();
 		if (plan->remember)
-			remember(pid, *steps);
+			remember(pid, path_of(plan), *steps);
 		if (*steps >= plan->kill_at || (plan->until && plan->until()))
 			return STEP_KILLED;
 		if (!step(pid, plan))
@@ -250,11 +265,16 @@ enum step_end step_run(const struct step_plan *plan, long *steps)
 	if (pid < 0)
 		abort();
 	if (pid == 0)
-		work(plan->run);
+		work(plan);
 	bool jumps = plan->jump && !plan->remember && can_jump;
 	enum step_end how = STEP_WRONG;
 	if (reach_start(pid, plan))
 		how = jumps ? trace_jumping(pid, plan, steps) : trace(pid, plan, steps);
 	end(pid);
 	return how;
+}
+
+int step_result(void)
+{
+	return marks->result;
 }

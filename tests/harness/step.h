@@ -1,19 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/trace/step.h - reads an operation and a number, produces a process killed after that many instructions of it.
+/* tests/harness/step.h - reads an operation and a number, produces a process killed after that many instructions of it.
  *
  * The worker is a child of the tracer, which moves it by ptrace one instruction at a time; a system call is one
  * instruction. What it counts lies between two stores of the worker's to memory that the tracer reads.
  * To jump: a second worker goes the same way, so a breakpoint at the k-th instruction's address, passed as often as the
  * first one came there before, stops it at the very same place without k stops on the way.
  */
-#ifndef TESTS_TRACE_STEP_H
-#define TESTS_TRACE_STEP_H
+#ifndef TESTS_HARNESS_STEP_H
+#define TESTS_HARNESS_STEP_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+enum { STEP_PATH_MAX = 100000 };
+
+/* The way that an operation went: where each of its instructions lies. Zero-initialise it. */
+struct step_path {
+	long count;
+	uint64_t at[STEP_PATH_MAX];
+};
+
 struct step_plan {
+	void (*arrive)(void); /* called in the worker before anything counts. NULL: nothing to do                   */
 	int (*run)(void); /* the operation: called in the worker                                                    */
 	int expected;     /* what it returns                                                                        */
 	int wrong;        /* and what it never returns                                                              */
@@ -27,6 +36,7 @@ struct step_plan {
 	long kill_at;  /* dies after so many instructions; more than there are: goes on to the end                  */
 	bool remember; /* note where every instruction lies, for those who jump                                     */
 	bool jump;     /* the way is as last remembered: run to its end instead of stepping, where that is possible */
+	struct step_path *path; /* where that is noted. NULL: one for all                                           */
 };
 
 enum step_end {
@@ -37,5 +47,8 @@ enum step_end {
 
 /* step_run - forks the worker, steps it and kills it; reaped in any case. `steps`: instructions done. */
 enum step_end step_run(const struct step_plan *plan, long *steps);
+
+/* step_result - what the operation returned that ended last. */
+int step_result(void);
 
 #endif
