@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ipc/pipe/users.c - who uses an end, and what the other end is told when nobody does any more. */
+#include "pipe/layout.h"
+
+#include <unistd.h>
+
+/* Does anybody use the end? Who is leaving does not count. */
+static bool is_used(struct pipe_memory *pipe, uint32_t seats, unsigned end)
+{
+	for (unsigned i = 1; i <= seats; i++) {
+		uint32_t mark = atomic_load(pipe_user(pipe, seats, end, i));
+		if (mark != 0 && !(mark & PIPE_LEAVING))
+			return true;
+	}
+	return false;
+}
+
+static uint64_t next_fate(uint64_t fate, enum pipe_state state)
+{
+	return (fate & ~PIPE_STATE_MASK) + PIPE_VERSION_ONE + (uint64_t)state;
+}
+
+/* X2, X3. Those who leave are marked. */
+static void settle(struct pipe_memory *pipe, uint32_t seats, unsigned end, enum pipe_state outcome)
+{
+	struct pipe_end *at = &pipe->end[end];
+	uint64_t fate = atomic_load(&at->fate);
+	while (pipe_state_of(fate) <= PIPE_USED && !is_used(pipe, seats, end) &&
+	       !atomic_compare_exchange_strong(&at->fate, &fate, next_fate(fate, outcome)))
+		;
+	kk_event_wake_all(&pipe->end[0].event, -1);
+	kk_event_wake_all(&pipe->end[1].event, -1);
+}
+
+/* ---- begin */
+
+static void begin(struct kk_connection *c, _Atomic uint32_t *mark)
+{
+	struct pipe_end *own = pipe_own(c);
+	atomic_store(mark, (uint32_t)getpid()); /* V1 */
+	uint64_t fate = atomic_load(&own->fate);
+	/* V2 */
+	while (pipe_state_of(fate) != PIPE_SHUT &&
+	       !atomic_compare_exchange_strong(&own->fate, &fate, next_fate(fate, PIPE_USED)))
+		;
+}
+
+int pipe_enter(struct kk_connection *c)
+{
+	int seat = kk_family_seat(c->object.family);
+	if (seat <= 0)
+		return seat;
+	_Atomic uint32_t *mark = pipe_user(c->pipe, c->seats, c->end, (unsigned)seat);
+	/* relaxed: only we set it, and what another seat's burial sets for us counts as ours. */
+	if (atomic_load_explicit(mark, memory_order_relaxed) == 0)
+		begin(c, mark);
+	return seat;
+}
+
+bool pipe_is_alone(const struct kk_connection *c, unsigned seat)
+{
+	uint32_t own = atomic_load_explicit(pipe_user(c->pipe, c->seats, c->end, seat), memory_order_relaxed);
+	for (unsigned i = 1; i <= c->seats; i++) {
+		uint32_t mark = atomic_load_explicit(pipe_user(c->pipe, c->seats, c->end, i), memory_order_relaxed);
+		if (mark != 0 && (mark & ~PIPE_LEAVING) != own)
+			return false;
+	}
+	return true;
+}
+
+/* ---- end */
+
+void pipe_leave_process(struct kk_connection *c)
+{
+	uint32_t pid = (uint32_t)getpid(), leaving = pid | PIPE_LEAVING;
+	bool was_used = false;
+	for (unsigned i = 1; i <= c->seats; i++) {
+		uint32_t mark = pid;
+		if (atomic_compare_exchange_strong(pipe_user(c->pipe, c->seats, c->end, i), &mark, leaving)) /* X1 */
+			was_used = true;
+	}
+	if (!was_used)
+		return;
+	settle(c->pipe, c->seats, c->end, PIPE_CLOSED);
+	for (unsigned i = 1; i <= c->seats; i++) {
+		uint32_t mark = leaving;
+		/* X4. By CAS: a seat may be another thread's by now. */
+		(void)atomic_compare_exchange_strong(pipe_user(c->pipe, c->seats, c->end, i), &mark, 0);
+	}
+}
+
+static bool lives_in(struct kk_family *family, unsigned seat, uint32_t pid)
+{
+	struct kk_sitter sitter;
+	return kk_family_sitter(family, seat, &sitter) == KK_OK && sitter.alive && (uint32_t)sitter.pid == pid;
+}
+
+/* A thread has ended, but not its process: another one of its threads stands for it from now on. */
+static void hand_on(struct kk_family *family, struct pipe_memory *pipe, uint32_t seats, unsigned end, unsigned seat,
+                    uint32_t pid)
+{
+	for (unsigned i = 1; i <= seats; i++) {
+		_Atomic uint32_t *to = pipe_user(pipe, seats, end, i);
+		uint32_t mark = 0;
+		if (i == seat || !lives_in(family, i, pid))
+			continue;
+		if (!atomic_compare_exchange_strong(to, &mark, pid) && mark == pid)
+			return;
+		/* Alive after it has the mark: it will be buried with it. */
+		if (mark == 0 && lives_in(family, i, pid))
+			return;
+		mark = pid;
+		(void)atomic_compare_exchange_strong(to, &mark, 0);
+	}
+}
+
+void pipe_leave_dead(struct kk_family *family, struct pipe_memory *pipe, unsigned end, unsigned seat, bool left)
+{
+	uint32_t seats = kk_family_seats(family);
+	_Atomic uint32_t *at = pipe_user(pipe, seats, end, seat);
+	uint32_t mark = atomic_load(at);
+	if (mark == 0)
+		return;
+	if (left && !(mark & PIPE_LEAVING))
+		hand_on(family, pipe, seats, end, seat, mark);
+	atomic_store(at, mark | PIPE_LEAVING); /* X1 */
+	settle(pipe, seats, end, left ? PIPE_CLOSED : PIPE_DIED);
+}
+
+void pipe_forget(struct pipe_memory *pipe, uint32_t seats, unsigned end, unsigned seat)
+{
+	atomic_store(pipe_user(pipe, seats, end, seat), 0); /* X4 */
+}
+
+/* ---- tell */
+
+void pipe_shut(struct pipe_end *end)
+{
+	atomic_store(&end->fate, PIPE_SHUT);
+}
+
+int pipe_peer_gone(const struct kk_connection *c)
+{
+	static const int status[] = {
+	    [PIPE_CLOSED] = KK_ERR_CLOSED, [PIPE_DIED] = KK_ERR_DIED, [PIPE_SHUT] = KK_ERR_CLOSED};
+	unsigned state = pipe_state_of(atomic_load(&pipe_peer(c)->fate));
+	return state < sizeof(status) / sizeof(status[0]) ? status[state] : KK_ERR_CORRUPT;
+}
+
+int pipe_own_gone(const struct kk_connection *c)
+{
+	return pipe_state_of(atomic_load(&pipe_own(c)->fate)) == PIPE_SHUT ? KK_ERR_CLOSED : KK_OK;
+}
