@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/config.h"
-#include "config/cpus.h"
 #include "config/field.h"
 #include "config/nearest.h"
 #include "config/quantity.h"
 #include <ctype.h>
+#include <kakehi/cpus.h>
 #include <string.h>
 
 #define MAX_STAGES 200 /* of a config; the plan has its own, lower limit */
@@ -218,7 +218,7 @@ static void read_workers(struct reader *reader, const struct kk_field *field, co
 {
 	const char *text = kk_node_text(node);
 	struct kk_config_stage *stage = to;
-	uint64_t cpus = kk_cpus_usable();
+	uint64_t cpus = kk_cpus();
 
 	stage->workers_auto = text && strcmp(text, "auto") == 0;
 	if (stage->workers_auto)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/config.h"
-#include "config/cpus.h"
 #include "harness.h"
 #include "parsed.h"
 
+#include <kakehi/cpus.h>
 #include <string.h>
 
 static const char full[] = "pipeline: photos\n"
@@ -44,7 +44,7 @@ static void test_all_fields(void **state)
 	assert_string_equal(kk_node_text(kk_node_find(config->source.with, "path")), "x");
 	assert_int_equal(config->stage_count, 2);
 	const struct kk_config_stage *one = &config->stages[0], *two = &config->stages[1];
-	assert_int_equal(one->workers.value, kk_cpus_usable());
+	assert_int_equal(one->workers.value, kk_cpus());
 	assert_int_equal(one->timeout.value, 0);
 	assert_int_equal(one->timeout.place.line, 12);
 	assert_int_equal(one->heap.value, 1 << 20);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config/cpus.h"
+#include "cpus/quota.h"
+#include <kakehi/cpus.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -117,13 +118,27 @@ unsigned kk_cpus_quota(const char *list, const char *root)
 	return least;
 }
 
-unsigned kk_cpus_usable(void)
+/* A machine with more CPUs than a cpu_set_t has needs a larger set: the kernel says EINVAL until it fits. */
+static unsigned affinity(void)
 {
-	cpu_set_t set;
-	unsigned cpus = sched_getaffinity(0, sizeof(set), &set) ? 1 : (unsigned)CPU_COUNT(&set);
-	unsigned quota = kk_cpus_quota("/proc/self/cgroup", "/sys/fs/cgroup");
+	unsigned cpus = 0;
 
-	if (quota && quota < cpus)
-		cpus = quota;
-	return cpus ? cpus : 1;
+	for (int room = CPU_SETSIZE; cpus == 0 && room <= 1 << 20; room *= 4) {
+		cpu_set_t *set = CPU_ALLOC((size_t)room);
+		size_t bytes = CPU_ALLOC_SIZE((size_t)room);
+
+		if (!set)
+			break;
+		if (sched_getaffinity(0, bytes, set) == 0)
+			cpus = (unsigned)CPU_COUNT_S(bytes, set);
+		CPU_FREE(set);
+	}
+	return cpus > 0 ? cpus : 1;
+}
+
+unsigned kk_cpus(void)
+{
+	unsigned cpus = affinity(), quota = kk_cpus_quota("/proc/self/cgroup", "/sys/fs/cgroup");
+
+	return quota > 0 && quota < cpus ? quota : cpus;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config/cpus.h"
+#include "cpus/quota.h"
 #include "harness.h"
+#include <kakehi/cpus.h>
+#include <sched.h>
 
 static void put(const char *path, const char *text)
 {
@@ -52,9 +54,25 @@ static void test_here(void **state)
 {
 	(void)state;
 	assert_int_equal(kk_cpus_quota("/nowhere/at/all", "/"), 0);
-	assert_true(kk_cpus_usable() >= 1);
+	assert_true(kk_cpus() >= 1);
+}
+
+static void test_affinity(void **state)
+{
+	cpu_set_t allowed, one;
+
+	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+	assert_true(kk_cpus() <= (unsigned)CPU_COUNT(&allowed));
+	CPU_ZERO(&one);
+	for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; cpu++) {
+		if (CPU_ISSET(cpu, &allowed))
+			CPU_SET(cpu, &one);
+	}
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	assert_int_equal(kk_cpus(), 1);
 }
 
 static const struct CMUnitTest tests[] = {cmocka_unit_test(test_version_2), cmocka_unit_test(test_version_1),
-                                          cmocka_unit_test(test_here)};
+                                          cmocka_unit_test(test_here), cmocka_unit_test(test_affinity)};
 HARNESS_MAIN(tests)
