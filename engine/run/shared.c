@@ -174,9 +174,9 @@ int run_dict_set(struct kk_run *run, int object, const char *key, const char *va
 	struct kk_dict *dict = dict_of(run, object);
 	int status = KK_ERR_INVALID;
 	if (dict && value)
-		status = kk_dict_set(dict, run->role, key, strlen(key), value, strlen(value));
+		status = kk_dict_set(dict, key, strlen(key), value, strlen(value));
 	else if (dict)
-		status = kk_dict_remove(dict, run->role, key, strlen(key));
+		status = kk_dict_remove(dict, key, strlen(key));
 	return status == KK_OK || (!value && status == KK_ERR_MISSING) ? 0 : -1;
 }
 
