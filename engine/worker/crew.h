@@ -155,6 +155,9 @@ bool deliver_settle(struct worker *worker, uint32_t handle, const struct item_he
 void deliver_announce(struct worker *worker);
 /* deliver_announce_late - does so if that was some time ago: between items of a batch. */
 void deliver_announce_late(struct worker *worker);
+/* deliver_many_home - is a quarter of all items free? The source sleeps until then, so that it is not woken for every
+ * single one. All come home in the end, so it is woken. */
+bool deliver_many_home(const struct kk_run *run);
 /* deliver_ways - an item that was passed: the edges whose stages take it, one bit for each. */
 uint16_t deliver_ways(struct hand *hand, uint64_t bytes);
 void deliver_routes(struct worker *worker);

@@ -106,7 +106,9 @@ bool deliver_put(struct worker *worker, unsigned ring, uint32_t handle, unsigned
 		if (status == KK_OK && late)
 			worker_late(worker);
 		if (status == KK_ERR_FULL)
-			late = worker_sleep(worker, kk_ring_room_event(to), ticket);
+			/* who takes wakes those who put when half of the ring is free */
+			late = worker_sleep(worker, kk_ring_room_event(to), ticket) &&
+			       kk_ring_count(to) <= kk_ring_slots(to) / 2;
 	}
 	if (status == KK_OK)
 		worker->owed[ring]++;
@@ -115,13 +117,9 @@ bool deliver_put(struct worker *worker, unsigned ring, uint32_t handle, unsigned
 	return status == KK_OK;
 }
 
-/* The source sleeps until a quarter of all items is free again: it is not woken for every single one. All come home in
- * the end, so it is woken. */
-static bool source_should_wake(const struct kk_run *run)
+bool deliver_many_home(const struct kk_run *run)
 {
 	uint64_t home = 0;
-	if (!kk_event_waited(&run->header->free_items))
-		return false;
 	for (unsigned r = KK_RING_UNUSED; r <= KK_RING_SKIPPED; r++)
 		home += kk_ring_count(run->ring[r]);
 	return home >= run->plan->groups / 4;
@@ -167,7 +165,7 @@ void deliver_announce(struct worker *worker)
 		else
 			kk_ring_announce(worker->run->ring[r], 1);
 	}
-	if (home && source_should_wake(worker->run))
+	if (home && kk_event_waited(&worker->run->header->free_items) && deliver_many_home(worker->run))
 		kk_ring_announce(worker->run->ring[KK_RING_UNUSED], 1);
 }
 

@@ -62,7 +62,7 @@ static bool refill(struct worker *worker, struct batch *batch)
 				worker_late(worker);
 			return true;
 		}
-		late = worker_sleep(worker, event, ticket);
+		late = worker_sleep(worker, event, ticket) && deliver_many_home(worker->run);
 	}
 	return false;
 }

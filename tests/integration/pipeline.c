@@ -87,6 +87,17 @@ static char *last_event(const char *text, const char *name)
 	return found;
 }
 
+/* Sleeps that only the back-stop ended although there was work: lost wake-ups. All stages together. */
+static unsigned long backstops(const char *end)
+{
+	static const char field[] = "\"backstops\":";
+	unsigned long sum = 0;
+
+	for (const char *at = end; at && (at = strstr(at, field)); at += sizeof(field) - 1)
+		sum += strtoul(at + sizeof(field) - 1, NULL, 10);
+	return sum;
+}
+
 struct run pipeline_end(struct harness_program *program)
 {
 	struct harness_result result = harness_finish(program);
@@ -105,6 +116,9 @@ struct run pipeline_end(struct harness_program *program)
 	run.deaths = number(run.end, "deaths");
 	if (run.in != run.done + run.failed + run.skipped + run.left)
 		fail_msg("the numbers do not add up: %s", run.end);
+	/* Who dies between a change and its wake-up leaves that to who buries him; nobody else may forget it. */
+	if (run.deaths == 0 && backstops(run.end) > 0)
+		fail_msg("a wake-up was lost: %s", run.end);
 	return run;
 }
 
