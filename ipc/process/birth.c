@@ -2,6 +2,7 @@
 /* What a child does between fork and being itself: descriptors, limits, group, signals, ties to its parent. */
 #include "process/birth.h"
 #include "process/follow.h"
+#include "process/private.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -25,7 +26,7 @@ int kk_birth_prepare(struct kk_birth *birth, const struct kk_process_spec *spec,
 {
 	static const char *const empty[] = {NULL};
 
-	if (!!spec->path + !!spec->paths + !!spec->function != 1 || (spec->paths && !spec->argv))
+	if (!!spec->path + !!spec->paths + !!spec->function + !!birth->order != 1 || (spec->paths && !spec->argv))
 		return kk_error_set(error, KK_ERR_INVALID, "a process needs either a program or a function");
 	birth->spec = spec;
 	birth->fds = calloc(spec->fd_count + 1, sizeof(*birth->fds));
@@ -33,7 +34,8 @@ int kk_birth_prepare(struct kk_birth *birth, const struct kk_process_spec *spec,
 		return kk_error_set(error, KK_ERR_MEMORY, "no memory for a list of descriptors");
 	for (size_t i = 0; i < spec->fd_count; i++)
 		birth->fds[birth->fd_count++] = spec->fds[i];
-	if (lifeline >= 0)
+	birth->lifeline = lifeline;
+	if (lifeline >= 0 && !birth->order)
 		birth->fds[birth->fd_count++] = (struct kk_process_fd){lifeline, spec->lifeline};
 	qsort(birth->fds, birth->fd_count, sizeof(*birth->fds), by_number);
 	for (size_t i = 0; i < birth->fd_count; i++) {
@@ -61,14 +63,31 @@ static int close_between(int first, int last)
 	return first > last ? 0 : close_range((unsigned)first, (unsigned)last, 0);
 }
 
+static int highest_target(const struct kk_birth *birth)
+{
+	size_t n = birth->fd_count;
+
+	return n > 0 && birth->fds[n - 1].to > 2 ? birth->fds[n - 1].to : 2;
+}
+
+/* A library that opens a file must not get 0, 1 or 2 and then be written to by a printf. */
+static int fill_standard(void)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* Puts every descriptor where the spec wants it and closes all others but the report pipe. Since a `from` may be
  * another's `to`, all sources first move above every target. Returns the report pipe's new number, or -1. */
 static int place_descriptors(const struct kk_birth *birth)
 {
 	struct kk_process_fd *fds = birth->fds;
 	size_t n = birth->fd_count;
-	int top = n > 0 && fds[n - 1].to > 2 ? fds[n - 1].to : 2;
-	int report = fcntl(birth->report, F_DUPFD_CLOEXEC, top + 1), next = 0;
+	int top = highest_target(birth), next = 0;
+	int report = fcntl(birth->report, F_DUPFD_CLOEXEC, top + 1);
 
 	if (report < 0)
 		return -1;
@@ -84,12 +103,42 @@ static int place_descriptors(const struct kk_birth *birth)
 	}
 	if (close_between(next, report - 1) < 0 || close_range((unsigned)report + 1, ~0U, 0) < 0)
 		return -1;
-	/* A library that opens a file must not get 0, 1 or 2 and then be written to by a printf. */
-	for (int fd = 0; fd <= 2; fd++) {
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+	kk_private_drop(false);
+	return fill_standard() < 0 ? -1 : report;
+}
+
+/* Moves a descriptor above every target, out of the way of what follows; the old one is private and goes with them. */
+static int lift(int *fd, int how, int top)
+{
+	int lifted = *fd < 0 ? -1 : fcntl(*fd, how, top + 1);
+
+	if (lifted < 0)
+		return *fd < 0 ? 0 : -1;
+	*fd = lifted;
+	return 0;
+}
+
+/* The same for a call, which keeps what else is open. */
+static int place_among_others(struct kk_birth *birth)
+{
+	struct kk_process_fd *fds = birth->fds;
+	int top = highest_target(birth);
+
+	if (lift(&birth->report, F_DUPFD_CLOEXEC, top) < 0 || lift(&birth->lifeline, F_DUPFD, top) < 0 ||
+	    lift(&birth->carry, F_DUPFD_CLOEXEC, top) < 0)
+		return -1;
+	for (size_t i = 0; i < birth->fd_count; i++) {
+		if (lift(&fds[i].from, F_DUPFD_CLOEXEC, top) < 0)
 			return -1;
 	}
-	return report;
+	if (birth->directory >= 0 && fchdir(birth->directory) < 0)
+		return -1;
+	kk_private_drop(true);
+	for (size_t i = 0; i < birth->fd_count; i++) {
+		if (dup2(fds[i].from, fds[i].to) < 0 || close(fds[i].from) < 0)
+			return -1;
+	}
+	return fill_standard() < 0 ? -1 : birth->report;
 }
 
 static int set_limits(const struct kk_process_spec *spec)
@@ -123,9 +172,10 @@ static int tie_to_parent(const struct kk_birth *birth)
 		if (getppid() != birth->parent)
 			_exit(EXIT_STILLBORN);
 	}
-	if (birth->spec->lifeline <= 0)
+	int lifeline = birth->order ? birth->lifeline : birth->spec->lifeline;
+	if (lifeline <= 0)
 		return 0;
-	return kk_follow_as(birth->spec->lifeline, birth->spec->own_group ? -getpid() : getpid()) < 0 ? -1 : 0;
+	return kk_follow_as(lifeline, birth->spec->own_group ? -getpid() : getpid()) < 0 ? -1 : 0;
 }
 
 static int lead(const struct kk_process_spec *spec)
@@ -154,11 +204,11 @@ static void tell(int report, const struct kk_birth_failure *failure)
 		;
 }
 
-void kk_birth_run(const struct kk_birth *birth)
+void kk_birth_run(struct kk_birth *birth)
 {
 	const struct kk_process_spec *spec = birth->spec;
 	struct kk_birth_failure failure = {.step = KK_BIRTH_SETUP};
-	int report = place_descriptors(birth);
+	int report = birth->order ? place_among_others(birth) : place_descriptors(birth);
 
 	if (report < 0) {
 		report = birth->report;
@@ -172,6 +222,10 @@ void kk_birth_run(const struct kk_birth *birth)
 	if (spec->directory && chdir(spec->directory) < 0)
 		goto stillborn;
 	reset_signals();
+	if (birth->order) {
+		close(report);
+		_exit(kk_order_run(birth->order, birth->function, birth->carry));
+	}
 	if (spec->function) {
 		close(report);
 		_exit(spec->function(spec->argument));

@@ -7,10 +7,26 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct kk_living *first;
 
-void kk_living_add(struct kk_living *one, pid_t pid)
+void kk_living_lock(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void kk_living_unlock(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+void kk_living_forget(void)
+{
+	first = NULL;
+}
+
+void kk_living_add(struct kk_living *one, pid_t pid, struct kk_process *call)
 {
 	pthread_mutex_lock(&lock);
 	one->pid = pid;
+	one->call = call;
 	one->next = first;
 	one->link = &first;
 	if (first)
@@ -39,4 +55,20 @@ bool kk_living_has(pid_t pid)
 		;
 	pthread_mutex_unlock(&lock);
 	return one != NULL;
+}
+
+size_t kk_living_calls(bool (*is)(struct kk_process *call), struct kk_process **to, size_t max)
+{
+	size_t count = 0;
+
+	pthread_mutex_lock(&lock);
+	for (const struct kk_living *one = first; one; one = one->next) {
+		if (!one->call || !is(one->call))
+			continue;
+		if (count < max)
+			to[count] = one->call;
+		count++;
+	}
+	pthread_mutex_unlock(&lock);
+	return count;
 }

@@ -138,14 +138,11 @@ static int exec_call(struct kk_process *process, const struct kk_process_spec *s
 	return kk_child_exec(process, spec, order, spec->family ? kk_family_fd(spec->family) : -1, error);
 }
 
-static int start_call(struct kk_process *process, const struct kk_process_spec *spec, struct kk_error *error)
+static int start_as(struct kk_process *process, const struct kk_process_spec *spec, struct kk_error *error)
 {
-	struct kk_order *order = NULL;
+	struct kk_order *order = kk_order_make(spec, error);
 	int rc;
 
-	if (spec->path || spec->paths || spec->function || spec->argv)
-		return kk_error_set(error, KK_ERR_INVALID, "a process is either a call or a program");
-	order = kk_order_make(spec, error);
 	if (!order)
 		return KK_ERR_INVALID;
 	memcpy(process->name, order->name, sizeof(process->name));
@@ -162,6 +159,26 @@ static int start_call(struct kk_process *process, const struct kk_process_spec *
 	else
 		rc = kk_server_ask(process, spec, order, error);
 	free(order);
+	return rc;
+}
+
+static int start_call(struct kk_process *process, const struct kk_process_spec *spec, struct kk_error *error)
+{
+	struct kk_process_spec all = *spec;
+	struct kk_process_fd *fds = NULL;
+	int rc;
+
+	if (spec->path || spec->paths || spec->function || spec->argv || spec->method > KK_START_FORKSERVER)
+		return kk_error_set(error, KK_ERR_INVALID, "a process is either a call or a program");
+	if (spec->method != KK_START_FORK) {
+		long count = kk_list_standard(spec, 0, &fds);
+		if (count < 0)
+			return kk_error_set(error, KK_ERR_MEMORY, "no memory for a list of descriptors");
+		all.fds = fds;
+		all.fd_count = (size_t)count;
+	}
+	rc = start_as(process, &all, error);
+	free(fds);
 	return rc;
 }
 

@@ -134,7 +134,8 @@ KK_API struct kk_process *kk_process_start(kk_function *call, const void *args, 
  * ends it with kk_process_free.
  *
  * A call ends with the status that its function returns (0 .. 255); with 1, and a line on standard error, if that is a
- * negative kk_status; standard output and error are flushed, other streams and atexit handlers are not served. */
+ * negative kk_status. Standard output and error are flushed; other streams are not, and atexit handlers do not run,
+ * but after KK_START_SPAWN. */
 KK_API struct kk_process *kk_process_spawn(const struct kk_process_spec *spec, struct kk_error *error);
 
 /* kk_process_pid - its process id; valid for as long as it has not been reaped. */
@@ -194,7 +195,7 @@ KK_API void kk_process_join_all(void);
 /* What a process knows of itself; Python's current_process(). */
 struct kk_process_self {
 	char name[KK_NAME_MAX + 1]; /* "MainProcess" in a process that is no call                        */
-	pid_t parent;               /* who started the call, also if a server forked it; else getppid()  */
+	pid_t parent;               /* who started the call, also if a server forked it; 0: it is none   */
 	bool daemon;
 	struct kk_family *family; /* that came with the call, or NULL                                  */
 };

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "process/private.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct {
+	pthread_mutex_t lock;
+	int *fds;
+	size_t count, room;
+} listed = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void kk_private_lock(void)
+{
+	pthread_mutex_lock(&listed.lock);
+}
+
+void kk_private_unlock(void)
+{
+	pthread_mutex_unlock(&listed.lock);
+}
+
+static int reserve(size_t more)
+{
+	size_t room = listed.room > 0 ? listed.room * 2 : 64;
+
+	if (listed.count + more <= listed.room)
+		return 0;
+	int *longer = realloc(listed.fds, room * sizeof(*longer));
+	if (!longer) {
+		errno = ENOMEM;
+		return -1;
+	}
+	listed.fds = longer;
+	listed.room = room;
+	return 0;
+}
+
+static int make_pipe(int to[2])
+{
+	return pipe2(to, O_CLOEXEC);
+}
+
+static int make_pair(int to[2])
+{
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, to);
+}
+
+static int make_two(int (*make)(int to[2]), int to[2])
+{
+	kk_private_lock();
+	int rc = reserve(2) < 0 ? -1 : make(to);
+	if (rc == 0) {
+		listed.fds[listed.count++] = to[0];
+		listed.fds[listed.count++] = to[1];
+	}
+	kk_private_unlock();
+	return rc;
+}
+
+int kk_private_pipe(int to[2])
+{
+	return make_two(make_pipe, to);
+}
+
+int kk_private_pair(int to[2])
+{
+	return make_two(make_pair, to);
+}
+
+int kk_private_adopt(int fd)
+{
+	if (fd < 0)
+		return -1;
+	kk_private_lock();
+	int rc = reserve(1);
+	if (rc == 0)
+		listed.fds[listed.count++] = fd;
+	kk_private_unlock();
+	if (rc == 0)
+		return fd;
+	close(fd);
+	errno = ENOMEM;
+	return -1;
+}
+
+void kk_private_close(int *fd)
+{
+	if (*fd < 0)
+		return;
+	kk_private_lock();
+	for (size_t i = 0; i < listed.count; i++) {
+		if (listed.fds[i] == *fd) {
+			listed.fds[i] = listed.fds[--listed.count];
+			break;
+		}
+	}
+	close(*fd);
+	kk_private_unlock();
+	*fd = -1;
+}
+
+void kk_private_drop(bool closing)
+{
+	for (size_t i = 0; closing && i < listed.count; i++)
+		close(listed.fds[i]);
+	listed.count = 0;
+}
