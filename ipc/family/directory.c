@@ -283,8 +283,8 @@ int kk_object_find(struct kk_family *family, uint64_t ref, const struct kk_kind 
 		return kk_error_set(error, KK_ERR_CORRUPT, "the directory of the family is damaged");
 	if (number != kind->number) {
 		const struct kk_kind *other = kk_kind_of(number);
-		return kk_error_set(error, KK_ERR_INVALID, "this is no %s but a %s", kind->name,
-		                    other ? other->name : "thing unknown");
+		return kk_error_set(error, KK_ERR_INVALID, "this is not a %s: %s", kind->name,
+		                    other ? other->name : "of a kind unknown");
 	}
 	if (layout != kind->layout)
 		return kk_error_set(error, KK_ERR_VERSION, "the %s has layout %" PRIu32 ", this library has %" PRIu32,

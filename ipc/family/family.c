@@ -210,8 +210,8 @@ static int check_header(const struct family_header *header, uint64_t bytes, stru
 		                    FAMILY_VERSION);
 	if (header->seats < 2 || header->seats > KK_SEAT_MAX || header->objects == 0 ||
 	    header->objects > FAMILY_OBJECTS_MAX || header->bytes > bytes ||
-	    header->heap_at != heap_at(header->seats, header->objects) || header->heap_at > bytes ||
-	    header->heap_bytes > bytes - header->heap_at)
+	    header->heap_at != heap_at(header->seats, header->objects) || header->heap_at > header->bytes ||
+	    header->heap_bytes != header->bytes - header->heap_at)
 		return kk_error_set(error, KK_ERR_CORRUPT, "the header of a family is damaged");
 	return KK_OK;
 }

@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ipc/family/kinds.c - all kinds of objects that a family can hold. A burial settles each object by its kind's row. */
+#include "executor/kind.h"
 #include "family/kinds.h"
 #include "sync/kinds.h"
 
 static const struct kk_kind *const kinds[KK_KIND_COUNT] = {
-    [KK_KIND_LOCK] = &kk_kind_lock,
-    [KK_KIND_SEMAPHORE] = &kk_kind_semaphore,
-    [KK_KIND_CONDITION] = &kk_kind_condition,
-    [KK_KIND_FLAG] = &kk_kind_flag,
-    [KK_KIND_BARRIER] = &kk_kind_barrier,
-    [KK_KIND_DICT] = &kk_kind_dict,
-    [KK_KIND_PIPE] = &kk_kind_pipe,
-    [KK_KIND_MEMORY] = &kk_kind_memory,
+    [KK_KIND_LOCK] = &kk_kind_lock, [KK_KIND_SEMAPHORE] = &kk_kind_semaphore, [KK_KIND_CONDITION] = &kk_kind_condition,
+    [KK_KIND_FLAG] = &kk_kind_flag, [KK_KIND_BARRIER] = &kk_kind_barrier,     [KK_KIND_DICT] = &kk_kind_dict,
+    [KK_KIND_PIPE] = &kk_kind_pipe, [KK_KIND_MEMORY] = &kk_kind_memory,
 };
 
 const struct kk_kind *kk_kind_of(uint32_t number)

@@ -67,22 +67,25 @@ KK_API struct kk_family *kk_family_create(const struct kk_family_spec *spec, str
 KK_API struct kk_family *kk_family_open(int fd, struct kk_error *error);
 
 /* kk_family_close - gives up the seats of this process, unmaps the memory and frees the handle. No handle of an object
- * may be used after it. The memory is gone with its last member. NULL does nothing. */
+ * may be used after it. The memory is gone with its last member. NULL does nothing. While other threads of this process
+ * run that have used the family, its memory stays mapped and their seats are lost to others, empty. */
 KK_API void kk_family_close(struct kk_family *family);
 
 /* kk_family_fd - a descriptor to inherit or to send to another process. Owned by the family; close-on-exec. */
 KK_API int kk_family_fd(const struct kk_family *family);
 
 /* kk_family_seat - the seat of the calling thread, which takes one if it has none. 1 .. seats, or KK_ERR_FULL: all
- * are taken by the living; KK_ERR_CORRUPT, KK_ERR_SYSTEM. */
+ * are taken by the living; KK_ERR_CORRUPT: a seat was there, but its last sitter could not be settled everywhere;
+ * KK_ERR_SYSTEM. */
 KK_API int kk_family_seat(struct kk_family *family);
 
 /* kk_family_leave - gives up the seat of the calling thread at once, as its end would; what it holds is settled as
  * after a death. 0; KK_ERR_MISSING: it has none. */
 KK_API int kk_family_leave(struct kk_family *family);
 
-/* kk_family_bury - settles all deaths that are not settled yet. Returns how many it settled itself, or KK_ERR_CORRUPT
- * (an object was not sound; the others were settled all the same). */
+/* kk_family_bury - settles all deaths that are not settled yet, but for those that another member settles at this very
+ * moment. Does not wait. Returns how many it settled itself, or KK_ERR_CORRUPT (an object was not sound; the others
+ * were settled all the same, and this one is not tried again). */
 KK_API int kk_family_bury(struct kk_family *family);
 
 /* Who sits, or sat last, in a seat. */
