@@ -117,13 +117,14 @@ static const struct kk_popen *culprit(const struct pipeline *pipeline, int code)
 	return pipeline->popens[0];
 }
 
-/* Ends all of them, whatever they do, and takes what their pipes still hold. */
+/* Ends all of them, whatever they do, and takes what their pipes still hold. The last one first: who reads must not
+ * take the death of who writes for the end of the data, and make something of half of it. */
 static void kill_all(struct pipeline *pipeline)
 {
 	int64_t deadline_ms = kk_exchange_deadline(LAST_WAIT_MS);
 
-	for (size_t i = 0; i < pipeline->count; i++)
-		kk_popen_signal_group(pipeline->popens[i], SIGKILL);
+	for (size_t i = pipeline->count; i > 0; i--)
+		kk_popen_signal_group(pipeline->popens[i - 1], SIGKILL);
 	for (size_t i = 0; i < pipeline->count; i++) {
 		if (kk_popen_wait(pipeline->popens[i], kk_exchange_left(deadline_ms), NULL) == KK_ERR_TIMEOUT)
 			pipeline->popens[i]->abandon = true;
@@ -202,8 +203,8 @@ int kk_run_pipeline(const struct kk_command *commands, size_t count, const struc
 		rc = run_all(&pipeline, timeout_ms, done, error);
 	if (rc == KK_OK && options->check)
 		rc = check_ends(&pipeline, done, error);
-	for (size_t i = 0; pipeline.popens && i < count; i++)
-		kk_popen_free(pipeline.popens[i]);
+	for (size_t i = count; pipeline.popens && i > 0; i--)
+		kk_popen_free(pipeline.popens[i - 1]);
 	free(pipeline.flows);
 	free(pipeline.popens);
 	return rc;
