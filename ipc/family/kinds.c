@@ -7,6 +7,8 @@
 static const struct kk_kind *const kinds[KK_KIND_COUNT] = {
     [KK_KIND_LOCK] = &kk_kind_lock, [KK_KIND_SEMAPHORE] = &kk_kind_semaphore, [KK_KIND_CONDITION] = &kk_kind_condition,
     [KK_KIND_FLAG] = &kk_kind_flag, [KK_KIND_BARRIER] = &kk_kind_barrier,     [KK_KIND_DICT] = &kk_kind_dict,
+    [KK_KIND_LIST] = &kk_kind_list,
+    [KK_KIND_QUEUE] = &kk_kind_queue,
     [KK_KIND_PIPE] = &kk_kind_pipe, [KK_KIND_MEMORY] = &kk_kind_memory,
 };
 
