@@ -119,14 +119,16 @@ static bool attend(struct kk_executor *executor, const struct view *view)
 	return busy;
 }
 
-static int take_lane(struct kk_executor *executor, uint32_t seat)
+static int take_lane(struct kk_executor *executor, const struct view *view)
 {
 	for (unsigned i = 0; i < LANES; i++) {
 		uint32_t nobody = 0;
-		if (!atomic_compare_exchange_strong(&executor->memory->lane[i].seat, &nobody, seat))
+		if (!atomic_compare_exchange_strong(&executor->memory->lane[i].seat, &nobody, view->role))
 			continue;
+		/* The threads of a process do not die at one moment: one may have outlived its keeper's burial. */
+		executor_leave_lane(view, i);
 		if (executor->owner)
-			atomic_store(&executor->memory->owner, seat);
+			atomic_store(&executor->memory->owner, view->role);
 		atomic_store(&executor->lane, i);
 		return KK_OK;
 	}
@@ -138,7 +140,7 @@ static void *keep(void *arg)
 	struct kk_executor *executor = arg;
 	struct kk_family *family = executor->object.family;
 	struct view *view = executor_view(executor, NULL);
-	int rc = view ? take_lane(executor, view->role) : KK_ERR_FULL;
+	int rc = view ? take_lane(executor, view) : KK_ERR_FULL;
 	unsigned round = 0;
 	pthread_mutex_lock(&executor->lock);
 	bool leaving = rc < 0;

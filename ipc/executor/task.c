@@ -102,7 +102,7 @@ bool task_watch(const struct view *view, uint32_t handle, uint64_t life)
 	struct task *task = view_task(view, handle);
 	uint64_t word = atomic_load(&task->word);
 	do {
-		if (word_life(word) != life || word_ended(word))
+		if (word_life(word) != life || word_ended(word) || !(word & LANE_MASK))
 			return false;
 	} while (!(word & WATCHED) && !atomic_compare_exchange_weak(&task->word, &word, word | WATCHED));
 	return true;

@@ -4,6 +4,7 @@
 #include "pool/pool.h"
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct kk_pool_map {
 	size_t count, chunk, chunks;
@@ -70,6 +71,14 @@ struct kk_pool_map *kk_pool_map_async(struct kk_pool *pool, kk_function *functio
 	return map;
 }
 
+static void await_told(struct kk_pool_map *map)
+{
+	while (!atomic_load(&map->told)) {
+		const struct timespec moment = {.tv_nsec = 1000000};
+		(void)nanosleep(&moment, NULL);
+	}
+}
+
 void kk_pool_map_free(struct kk_pool_map *map)
 {
 	if (!map)
@@ -80,8 +89,8 @@ void kk_pool_map_free(struct kk_pool_map *map)
 		if (map->callback)
 			(void)kk_future_exception(map->future[i], -1, NULL, NULL);
 	}
-	while (map->callback && !atomic_load(&map->told))
-		sched_yield();
+	if (map->callback)
+		await_told(map);
 	for (size_t i = 0; i < map->chunks && map->future[i]; i++)
 		kk_future_free(map->future[i]);
 	free(map->future);
@@ -97,6 +106,7 @@ static void count_down(struct kk_future *future, void *arg)
 	if (atomic_fetch_sub(&map->open, 1) != 1)
 		return;
 	map->callback(map, map->arg);
+	/* The last touch: who sees it may free the map. */
 	atomic_store(&map->told, true);
 }
 
