@@ -139,6 +139,15 @@ void pipe_shut(struct pipe_end *end)
 	atomic_store(&end->fate, PIPE_SHUT);
 }
 
+void kk_connection_renew(struct kk_connection *c)
+{
+	struct pipe_end *peer = pipe_peer(c);
+	uint64_t fate = atomic_load(&peer->fate);
+	while ((pipe_state_of(fate) == PIPE_CLOSED || pipe_state_of(fate) == PIPE_DIED) &&
+	       !atomic_compare_exchange_strong(&peer->fate, &fate, next_fate(fate, PIPE_FRESH)))
+		;
+}
+
 int pipe_peer_gone(const struct kk_connection *c)
 {
 	static const int status[] = {

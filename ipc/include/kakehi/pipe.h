@@ -7,19 +7,19 @@
  *	kk_connection_recv_bytes_into(end[1], buffer, sizeof(buffer), &bytes, -1);
  *
  * Messages arrive whole, once and in order. They may be of any size, whatever the size of the pipe; two that send to
- *each other at once do not block each other (a sender that finds no room takes what comes meanwhile into private
- *memory). An end may be shared by threads and processes: each message goes to one of them.
+ * each other at once do not block each other (a sender that finds no room takes what comes meanwhile into private
+ * memory). An end may be shared by threads and processes: each message goes to one of them.
  *
  * Who is at the other end? A process uses an end from its first operation on, until it closes it or ends; having a
  * handle does not count, so the parent of a child need not close the child's end. When the last user of an end
  *   - closes it or ends in peace, the other end is told KK_ERR_CLOSED,
- *   - is killed, the other end is told KK_ERR_DIED: receivers after everything that was sent completely, senders at
- *once. A message that was half sent then is dropped. If somebody uses the end again (the child that was started in
- *place of the dead one), the pipe works again, with what nobody received still in it. An end that nobody has used yet
- *is waited for. kk_connection_shut ends a pipe for good.
+ *   - is killed, the other end is told KK_ERR_DIED: receivers after all that was sent completely, senders at once.
+ * A message that was half sent then is dropped. An end that nobody has used yet is waited for; so is one whose users
+ * are gone after kk_connection_renew, which is called before a process is started in place of a dead one. Then the pipe
+ * works again, with what nobody received still in it. kk_connection_shut ends a pipe for good.
  *
  * Errors of all operations, beside those that are named: KK_ERR_CLOSED, KK_ERR_DIED, KK_ERR_TIMEOUT, KK_ERR_INVALID
- *(the end is not for that direction), KK_ERR_FULL (no seat in the family), KK_ERR_CORRUPT.
+ * (the end is not for that direction), KK_ERR_FULL (no seat in the family), KK_ERR_CORRUPT.
  */
 #ifndef KAKEHI_PIPE_H
 #define KAKEHI_PIPE_H
@@ -63,6 +63,10 @@ KK_API void kk_connection_close(struct kk_connection *connection);
 /* kk_connection_shut - this end is closed for good, whoever uses it and whether or not anybody has: the other end is
  * told KK_ERR_CLOSED after what was sent, this end at once. The handle stays. */
 KK_API void kk_connection_shut(struct kk_connection *connection);
+
+/* kk_connection_renew - somebody new is to come to the other end: that its users closed it or died is told no longer.
+ * What was not received stays. Nothing happens while it is used, or after kk_connection_shut. */
+KK_API void kk_connection_renew(struct kk_connection *connection);
 
 /* kk_connection_destroy - destroys the pipe with both ends and closes this handle; the one of the other end is to be
  * closed before. By anybody, once all are through with it. NULL does nothing. */

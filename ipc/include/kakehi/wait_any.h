@@ -3,10 +3,8 @@
  *
  * Like multiprocessing.connection.wait: connections, queues, futures, the ends of processes, sockets.
  *
- *	struct kk_waitable item[] = {
- *	    kk_connection_waitable(one), kk_connection_waitable(other), kk_descriptor_waitable(kk_process_pidfd(child),
- *POLLIN),
- *	};
+ *	struct kk_waitable item[] = {kk_connection_waitable(one), kk_connection_waitable(other),
+ *	                             kk_descriptor_waitable(kk_process_pidfd(child), POLLIN)};
  *	count = kk_wait_any(item, 3, -1);
  *	if (item[0].is_ready) ...
  *
