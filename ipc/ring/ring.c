@@ -38,6 +38,7 @@ struct kk_ring {
 	uint64_t mask, cycle_mask;
 	uint64_t queued, claimed; /* what K1 and L1 write, without side and position */
 	unsigned shift, number;
+	uint32_t limit; /* entries that may be in it: the slots, or less */
 	struct kk_event *items, *room;
 	int items_bell, room_bell;
 };
@@ -86,6 +87,7 @@ int kk_ring_attach(struct kk_ring **ring, void *memory, size_t bytes, struct kk_
 	r->table = table;
 	r->shift = (unsigned)__builtin_ctz(slots);
 	r->mask = slots - 1;
+	r->limit = slots;
 	r->cycle_mask = POSITION_MASK >> r->shift;
 	r->number = m->number;
 	r->queued = own_make(KK_OWN_QUEUED, table->role, r->number, 0, 0);
@@ -108,6 +110,14 @@ void kk_ring_events(struct kk_ring *ring, struct kk_event *items, int items_bell
 		ring->room = room;
 	ring->items_bell = items_bell;
 	ring->room_bell = room_bell;
+}
+
+int kk_ring_limit(struct kk_ring *ring, uint32_t entries)
+{
+	if (entries == 0 || entries > ring->mask + 1)
+		return KK_ERR_INVALID;
+	ring->limit = entries;
+	return KK_OK;
 }
 
 struct kk_event *kk_ring_items_event(struct kk_ring *ring)
@@ -147,28 +157,30 @@ static inline bool is_behind(const struct kk_ring *ring, uint64_t cycle, uint64_
 	return ((cycle - from_cycle) & ring->cycle_mask) > ring->cycle_mask / 2;
 }
 
-static uint64_t position_before_cycle(const struct kk_ring *ring, uint64_t position)
+/* Is the entry that was put `limit` positions before this one still queued there? Then the ring is full. -1: the handle
+ * is out of range. `slot` is the word at `position`, where with no other limit than the slots that entry stands. */
+static int tenant_is_in(const struct kk_ring *ring, uint64_t limit, uint64_t slot, uint64_t position)
 {
-	return (position - (ring->mask + 1)) & POSITION_MASK;
-}
-
-/* Is the last tenant of this slot still queued there? Then the ring is full. -1: the handle is out of range. */
-static int tenant_is_in(const struct kk_ring *ring, uint64_t slot, uint64_t position)
-{
+	uint64_t before = (position - limit) & POSITION_MASK;
+	/* Entries are claimed in order: if this one was, so was the one in the slot at `position`. If it is another one
+	 * by now, `position` was filled as well, and K2 will fail. */
+	if (limit <= ring->mask)
+		slot = atomic_load_explicit(&ring->memory->slot[before & ring->mask], memory_order_acquire);
 	uint32_t tenant = slot_handle(slot);
 	if (tenant == HANDLE_NONE)
 		return 0;
 	if (tenant >= ring->table->count)
-		return -1;
+		return tenant == HANDLE_SENTINEL ? 0 : -1;
 	KK_POINT("put: look at tenant");
 	/* acquire: pairs with L1; the taker's claim is our licence to use the slot again. */
 	uint64_t own = atomic_load_explicit(own_of(ring->table, tenant), memory_order_acquire);
-	return own_is_queued_at(own, ring->number, position_before_cycle(ring, position));
+	return own_is_queued_at(own, ring->number, before);
 }
 
 /* Finds the next free slot: position and the word it holds. Every hint it meets that lags is moved on. Inline, since
  * the two answers would else go through the stack right before K2, which waits for every store. */
-static inline __attribute__((always_inline)) int find_free(struct kk_ring *ring, uint64_t *position, uint64_t *slot)
+static inline __attribute__((always_inline)) int find_free(struct kk_ring *ring, uint64_t limit, uint64_t *position,
+                                                           uint64_t *slot)
 {
 	struct ring_memory *m = ring->memory;
 	for (uint32_t step = 0; step < STEPS_MAX; step++) {
@@ -181,11 +193,13 @@ static inline __attribute__((always_inline)) int find_free(struct kk_ring *ring,
 		if (UNLIKELY(slot_cycle(s) != before)) {
 			if (is_behind(ring, slot_cycle(s), before))
 				return KK_ERR_CORRUPT;
+			if (slot_handle(s) == HANDLE_SENTINEL)
+				return KK_ERR_CLOSED;
 			KK_POINT("put: jump tail");
 			atomic_store_explicit(&m->tail, after_slot(ring, slot_cycle(s), p), memory_order_release);
 			continue;
 		}
-		int tenant = tenant_is_in(ring, s, p);
+		int tenant = tenant_is_in(ring, limit, s, p);
 		*position = p;
 		*slot = s;
 		return tenant < 0 ? KK_ERR_CORRUPT : tenant ? KK_ERR_FULL : KK_OK;
@@ -201,7 +215,7 @@ int kk_ring_put(struct kk_ring *ring, uint32_t handle, unsigned side)
 	const uint64_t before = atomic_load_explicit(own, memory_order_relaxed);
 	uint64_t position, slot, wanted;
 	do {
-		int status = find_free(ring, &position, &slot);
+		int status = find_free(ring, ring->limit, &position, &slot);
 		if (UNLIKELY(status != KK_OK)) {
 			KK_POINT("put: restore own");
 			/* release: as K1. */
@@ -273,7 +287,7 @@ static void make_room_known(struct kk_ring *ring, uint64_t head)
 	KK_POINT("take: read tail");
 	uint64_t tail = atomic_load_explicit(&ring->memory->tail, memory_order_relaxed);
 	uint64_t queued = (tail - head) & POSITION_MASK;
-	if (queued <= (ring->mask + 1) / 2 || queued > ring->mask + 1) {
+	if (queued <= ring->limit / 2 || queued > ring->mask + 1) {
 		KK_POINT("L3");
 		kk_event_wake(ring->room, INT_MAX, ring->room_bell);
 	}
@@ -312,9 +326,10 @@ int kk_ring_close(struct kk_ring *ring)
 	if (kk_ring_closed(ring))
 		return KK_OK;
 	do {
-		int status = find_free(ring, &position, &slot);
+		/* Closed by another one in the meantime: just as well. */
+		int status = find_free(ring, ring->mask + 1, &position, &slot);
 		if (status != KK_OK)
-			return status;
+			return status == KK_ERR_CLOSED ? KK_OK : status;
 		KK_POINT("close");
 	} while (!atomic_compare_exchange_strong_explicit(&m->slot[position & ring->mask], &slot,
 	                                                  slot_make(cycle_of(ring, position), HANDLE_SENTINEL),

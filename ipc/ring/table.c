@@ -166,15 +166,30 @@ static int put_waiting(const struct kk_heir *heir, struct kk_ring *ring, uint32_
 
 /* QUEUED by our predecessor: if the slot does not hold it, it died between K1 and K2, or somebody took it since. Only
  * an own word that has not changed meanwhile says which: nobody but us can take an entry that is in no slot. */
+static bool is_published(const struct kk_table *table, const struct kk_ring *ring, uint32_t handle, uint64_t own)
+{
+	if (kk_ring_holds(ring, handle, own))
+		return true;
+	KK_POINT("heir: read own again");
+	if (atomic_load_explicit(own_of(table, handle), memory_order_acquire) != own)
+		return true;
+	return false;
+}
+
+bool kk_table_published(const struct kk_table *table, const struct kk_ring *ring, uint32_t handle)
+{
+	uint64_t own = kk_table_own_word(table, handle);
+	if (own_state(own) != KK_OWN_QUEUED || own_ring(own) != kk_ring_number(ring))
+		return true;
+	return is_published(table, ring, handle, own);
+}
+
 static int finish_put(struct kk_table *table, const struct kk_heir *heir, uint32_t handle, uint64_t own)
 {
 	struct kk_ring *ring = heir->ring(heir->arg, own_ring(own));
 	if (!ring)
 		return KK_ERR_CORRUPT;
-	if (kk_ring_holds(ring, handle, own))
-		return 0;
-	KK_POINT("heir: read own again");
-	if (atomic_load_explicit(own_of(table, handle), memory_order_acquire) != own)
+	if (is_published(table, ring, handle, own))
 		return 0;
 	int status = put_waiting(heir, ring, handle, own_side(own));
 	return status < 0 ? status : 1;

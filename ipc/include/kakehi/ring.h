@@ -108,13 +108,18 @@ KK_API void kk_ring_events(struct kk_ring *ring, struct kk_event *items, int ite
 KK_API struct kk_event *kk_ring_items_event(struct kk_ring *ring);
 KK_API struct kk_event *kk_ring_room_event(struct kk_ring *ring);
 
+/* kk_ring_limit - through this handle no more than `entries` (1 .. slots) are put into the ring: FULL is then exact for
+ * any number, if all who put have the same limit. The sentinel needs a slot of its own beyond it. KK_ERR_INVALID. */
+KK_API int kk_ring_limit(struct kk_ring *ring, uint32_t entries);
+
 /* kk_ring_fill - puts the entries 0-based `first` .. `first + count - 1` (IDLE) into a new ring. Creator only, before
  * anybody else attaches. */
 KK_API int kk_ring_fill(struct kk_ring *ring, uint32_t first, uint32_t count);
 
 /* kk_ring_put - puts an entry the caller holds behind all others, with `side`. On 0 it is no longer the caller's. On
- * KK_ERR_FULL it still is, as it was. Wakes nobody: call kk_ring_announce after one or several puts, and before
- * waiting for anything. KK_ERR_CORRUPT: the shared memory is not sound. */
+ * KK_ERR_FULL it still is, as it was; likewise on KK_ERR_CLOSED: the sentinel stands where it would have come. Wakes
+ * nobody: call kk_ring_announce after one or several puts, and before waiting for anything. KK_ERR_CORRUPT: the shared
+ * memory is not sound. */
 KK_API int kk_ring_put(struct kk_ring *ring, uint32_t handle, unsigned side);
 /* kk_ring_announce - tells waiting takers that `count` entries were put. */
 KK_API void kk_ring_announce(struct kk_ring *ring, int count);
@@ -123,9 +128,8 @@ KK_API void kk_ring_announce(struct kk_ring *ring, int count);
  * has become half empty. */
 KK_API int kk_ring_take(struct kk_ring *ring, uint32_t *handles, int max);
 
-/* kk_ring_close - puts the sentinel: only when everybody who puts into this ring is through for good. Everyone who
- * comes to it sees it; nobody takes it. Wakes all takers. KK_ERR_FULL: no free slot now. Doing it twice does
- * nothing. Any process, one at a time. */
+/* kk_ring_close - puts the sentinel. Everyone who comes to it sees it; nobody takes it, nothing is put behind it. Wakes
+ * all takers. KK_ERR_FULL: no free slot now. Doing it twice does nothing. Any process. */
 KK_API int kk_ring_close(struct kk_ring *ring);
 KK_API bool kk_ring_closed(const struct kk_ring *ring);
 
@@ -157,6 +161,10 @@ struct kk_heir {
  * business, decisions first. May be killed and repeated. Returns the number of entries found in its hand, or a
  * negative code from a callback, or KK_ERR_CORRUPT. */
 KK_API long kk_table_inherit(struct kk_table *table, const struct kk_heir *heir);
+
+/* kk_table_published - for an heir with a walk of its own: false if the predecessor died while it put this entry
+ * (QUEUED, by the table's role) into `ring`, so that nobody else can find it. */
+KK_API bool kk_table_published(const struct kk_table *table, const struct kk_ring *ring, uint32_t handle);
 
 #ifdef __cplusplus
 }
