@@ -19,6 +19,7 @@
 #include "run/layout.h"
 #include "worker/choose.h"
 #include "worker/worker.h"
+#include <kakehi/random.h>
 #include <kakehi/stage.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -110,7 +111,7 @@ struct worker {
 	struct kk_store *store; /* the option texts */
 	void *options;
 	struct kk_context context;
-	uint64_t random[4];
+	struct kk_random random;
 	bool may_wait;               /* reserve may sleep: not in submit and poll                  */
 	bool wants_room;             /* a reservation was refused since the stage was last asked   */
 	bool watched;                /* somebody wants to know of each item: there are notes, or it tells       */

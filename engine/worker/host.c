@@ -159,19 +159,9 @@ void worker_log(struct worker *worker, enum kk_log_level level, const char *form
 	va_end(args);
 }
 
-/* xoshiro256** by Blackman and Vigna; seeded in worker.c. */
 static uint64_t host_random(struct kk_context *context)
 {
-	uint64_t *s = worker_of(context)->random;
-	uint64_t mixed = s[1] * 5, shifted = s[1] << 17;
-	uint64_t result = (mixed << 7 | mixed >> 57) * 9;
-	s[2] ^= s[0];
-	s[3] ^= s[1];
-	s[1] ^= s[2];
-	s[0] ^= s[3];
-	s[2] ^= shifted;
-	s[3] = s[3] << 45 | s[3] >> 19;
-	return result;
+	return kk_random_next(&worker_of(context)->random);
 }
 
 /* ---- shared objects */

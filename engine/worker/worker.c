@@ -200,14 +200,6 @@ static int attach(struct worker *worker)
 
 /* ---- opening the stage */
 
-static uint64_t mixed(uint64_t x)
-{
-	x += UINT64_C(0x9e3779b97f4a7c15);
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	return x ^ x >> 31;
-}
-
 static void fill_context(struct worker *worker)
 {
 	const struct kk_plan_stage *plan = worker->stage_plan;
@@ -217,10 +209,9 @@ static void fill_context(struct worker *worker)
 	    .stage = kk_plan_text(worker->plan, plan->name),
 	    .worker = worker->role - plan->first_role,
 	    .workers = plan->workers,
-	    .seed = mixed(worker->plan->seed ^ mixed(worker->role)),
+	    .seed = kk_random_worker(worker->plan->seed, worker->role),
 	};
-	for (unsigned i = 0; i < 4; i++)
-		worker->random[i] = mixed(worker->context.seed + i);
+	kk_random_seed(&worker->random, worker->context.seed);
 	if (worker->stage == 0) {
 		uint64_t next = kk_word_load(&worker->run->cursor->next);
 		worker->context.position = worker->run->cursor->position[next & 1];

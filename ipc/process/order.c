@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ipc/process/order.c - the spec of a call as one block of bytes, and back. */
 #include "process/order.h"
+#include "log/levels.h"
 #include "process/private.h"
 #include "process/self.h"
 #include <assert.h>
@@ -76,6 +77,7 @@ static void name_it(struct kk_order *order, const struct kk_process_spec *spec)
 	}
 	if (function)
 		strcpy(order->function, function);
+	kk_log_describe(order->levels, sizeof(order->levels));
 }
 
 struct kk_order *kk_order_make(const struct kk_process_spec *spec, struct kk_error *error)

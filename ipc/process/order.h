@@ -10,6 +10,7 @@
 #define KK_ORDER_MAGIC    UINT64_C(0x726f6968656b616b) /* "kakehior" */
 #define KK_FUNCTION_NAME  101
 #define KK_IDENTITY_BYTES 40
+#define KK_LEVELS_BYTES   256
 
 /* Places are offsets in the block; a length of 0 is nothing. */
 struct kk_order {
@@ -34,6 +35,7 @@ struct kk_order {
 	char name[KK_NAME_MAX + 1];
 	char identity[KK_IDENTITY_BYTES]; /* "2:1": the first child of the second                     */
 	char function[KK_FUNCTION_NAME];  /* or empty: it has no name                                  */
+	char levels[KK_LEVELS_BYTES];     /* of the log                                                 */
 };
 
 /* kk_order_make - the order for the call of `spec`, or for a fork server if it has none. NULL with `error`. Ended with

@@ -93,7 +93,11 @@ enum kk_fail_class {
 	    KK_FAIL_CLASS_COUNT
 };
 
+/* The same as in kakehi/log.h. */
+#ifndef KK_LOG_LEVELS
+#define KK_LOG_LEVELS
 enum kk_log_level { KK_LOG_ERROR = 0, KK_LOG_WARNING, KK_LOG_INFO, KK_LOG_DEBUG };
+#endif
 
 struct kk_host;
 
