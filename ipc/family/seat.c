@@ -111,7 +111,7 @@ static pthread_key_t ends; /* has a value in each thread that sits somewhere */
 static void draw_face(struct seat_face *face)
 {
 	uint64_t name[FACE_WORDS] = {0};
-	strncpy((char *)name, kk_process_current()->name, KK_NAME_MAX);
+	memcpy(name, kk_process_current()->name, sizeof(name));
 	/* relaxed: the seat's word is stored after it, and looked at before and after it is read. */
 	atomic_store_explicit(&face->id, (uint64_t)(uint32_t)getpid() << 32 | (uint32_t)gettid(), memory_order_relaxed);
 	for (int i = 0; i < FACE_WORDS; i++)
