@@ -26,4 +26,17 @@ string(REGEX REPLACE "/$" "" kakehi_prefix_from_pc ${kakehi_prefix_from_pc})
 configure_file(cmake/kakehi.pc.in ${CMAKE_BINARY_DIR}/cmake/kakehi.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/cmake/kakehi.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
+# The headers of the toolkit as man pages. Who has no Python does without.
+find_package(Python3 COMPONENTS Interpreter)
+if(Python3_FOUND)
+  file(GLOB kakehi_headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/ipc/include/kakehi/*.h)
+  set(kakehi_manual ${CMAKE_SOURCE_DIR}/cmake/manual.py)
+  add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/man/made
+    COMMAND Python3::Interpreter ${kakehi_manual} ${PROJECT_VERSION} ${CMAKE_BINARY_DIR}/man/man3 ${kakehi_headers}
+    COMMAND ${CMAKE_COMMAND} -E touch ${CMAKE_BINARY_DIR}/man/made
+    DEPENDS ${kakehi_manual} ${kakehi_headers} COMMENT "Making the man pages" VERBATIM)
+  add_custom_target(kakehi_manual ALL DEPENDS ${CMAKE_BINARY_DIR}/man/made)
+  install(DIRECTORY ${CMAKE_BINARY_DIR}/man/man3 DESTINATION ${CMAKE_INSTALL_MANDIR})
+endif()
+
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})

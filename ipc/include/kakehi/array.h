@@ -43,6 +43,7 @@ KK_API void kk_array_detach(struct kk_array *array);
 /* kk_array_check - does the shared header still say what it said at attach? 0 or KK_ERR_CORRUPT. */
 KK_API int kk_array_check(const struct kk_array *array, struct kk_error *error);
 
+/* kk_array_length - how many numbers there are. kk_array_kind - of which kind. */
 KK_API uint64_t kk_array_length(const struct kk_array *array);
 KK_API enum kk_number kk_array_kind(const struct kk_array *array);
 

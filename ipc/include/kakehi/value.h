@@ -29,6 +29,7 @@ KK_API void kk_value_detach(struct kk_value *value);
 /* kk_value_check - does the shared header still say what it said at attach? 0 or KK_ERR_CORRUPT. */
 KK_API int kk_value_check(const struct kk_value *value, struct kk_error *error);
 
+/* kk_value_kind - of which kind it is. */
 KK_API enum kk_number kk_value_kind(const struct kk_value *value);
 
 /* As kk_array_get_int and so on; KK_ERR_INVALID if the value is of the other kind. */
