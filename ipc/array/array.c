@@ -4,71 +4,44 @@
  * Every access is seq_cst: programs build their own protocols out of these numbers (a flag here, a result there), and
  * an order over all of them is what one expects of a variable. The cost against acquire/release is one locked store.
  */
-#include <kakehi/array.h>
+#include "array/layout.h"
 
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ARRAY_MAGIC   0x6b6b6172U
 #define ARRAY_VERSION 1U
 
-/* Shared.   field     written by          read by
- *           header    init, once          attach, check
- *           element   any process, atomic any process, atomic */
-struct array_memory {
-	uint32_t magic, version;
-	uint32_t kind, reserved;
-	uint64_t length;
-	uint64_t padding[5];
-	_Atomic uint64_t element[];
-};
-_Static_assert(offsetof(struct array_memory, element) == 64, "elements start on a cache line");
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "a lock inside of atomics would not be shared between processes");
-
-/* The length is a copy: a process that damages the shared one cannot make this one reach outside. */
-struct kk_array {
-	struct array_memory *memory;
-	uint64_t length;
-	enum kk_number kind;
-};
-
-static uint64_t bits_of(double value)
-{
-	uint64_t bits;
-	memcpy(&bits, &value, sizeof(bits));
-	return bits;
-}
-
-static double float_of(uint64_t bits)
-{
-	double value;
-	memcpy(&value, &bits, sizeof(value));
-	return value;
-}
-
 uint64_t kk_array_size(uint64_t length)
 {
-	if (length > (UINT64_MAX - 128) / sizeof(uint64_t))
+	return array_bytes(length, sizeof(uint64_t));
+}
+
+uint64_t array_bytes(uint64_t length, unsigned width)
+{
+	if (length > (UINT64_MAX - 1024) / width)
 		return 0;
-	return (sizeof(struct array_memory) + length * sizeof(uint64_t) + 63) / 64 * 64;
+	return (sizeof(struct array_memory) + length * width + 63) / 64 * 64;
 }
 
 int kk_array_init(void *memory, uint64_t bytes, enum kk_number kind, uint64_t length, struct kk_error *error)
 {
-	struct array_memory *array = memory;
 	uint64_t size = kk_array_size(length);
 	if (!memory || (uintptr_t)memory % 64 != 0 || length == 0 || size == 0 || bytes < size)
 		return kk_error_set(error, KK_ERR_INVALID,
 		                    "%" PRIu64 " bytes cannot hold an array of %" PRIu64 " elements", bytes, length);
-	if (kind != KK_NUMBER_INT && kind != KK_NUMBER_FLOAT)
-		return kk_error_set(error, KK_ERR_INVALID, "an array holds integers or floats");
+	if (number_form(kind)->width == 0)
+		return kk_error_set(error, KK_ERR_INVALID, "there are no elements of kind %d", (int)kind);
+	array_lay_out(memory, kind, length);
+	return KK_OK;
+}
+
+void array_lay_out(struct array_memory *array, enum kk_number kind, uint64_t length)
+{
 	*array = (struct array_memory){
 	    .magic = ARRAY_MAGIC, .version = ARRAY_VERSION, .kind = (uint32_t)kind, .length = length};
-	for (uint64_t i = 0; i < length; i++)
-		atomic_init(&array->element[i], 0);
-	return KK_OK;
+	memset(array->element, 0, length * number_form(kind)->width);
 }
 
 struct kk_array *kk_array_attach(void *memory, uint64_t bytes, struct kk_error *error)
@@ -92,9 +65,9 @@ struct kk_array *kk_array_attach(void *memory, uint64_t bytes, struct kk_error *
 	array->memory = shared;
 	array->length = shared->length;
 	array->kind = (enum kk_number)shared->kind;
-	uint64_t size = kk_array_size(array->length);
-	if (array->length == 0 || size == 0 || size > bytes ||
-	    (array->kind != KK_NUMBER_INT && array->kind != KK_NUMBER_FLOAT)) {
+	array->form = number_form(array->kind);
+	uint64_t size = array->form->width == 0 ? 0 : array_bytes(array->length, array->form->width);
+	if (array->length == 0 || size == 0 || size > bytes) {
 		(void)kk_error_set(error, KK_ERR_CORRUPT, "the array is larger than its memory or of no known kind");
 		kk_array_detach(array);
 		array = NULL;
@@ -126,99 +99,176 @@ enum kk_number kk_array_kind(const struct kk_array *array)
 	return array->kind;
 }
 
-/* The element, or NULL if there is none of this kind. */
-static _Atomic uint64_t *element(const struct kk_array *array, uint64_t index, enum kk_number kind)
+size_t kk_array_width(const struct kk_array *array)
 {
-	if (index >= array->length || array->kind != kind)
-		return NULL;
-	return &array->memory->element[index];
+	return array->form->width;
 }
 
-static bool cas(_Atomic uint64_t *at, uint64_t *expected, uint64_t value)
+void *kk_array_data(const struct kk_array *array)
 {
-	return atomic_compare_exchange_strong_explicit(at, expected, value, memory_order_seq_cst, memory_order_seq_cst);
+	return array->memory->element;
+}
+
+/* ---- one element */
+
+/* The element, or NULL if there is none or it is of the other kind. */
+static void *element(const struct kk_array *array, uint64_t index, bool is_float)
+{
+	if (index >= array->length || array->form->is_float != is_float)
+		return NULL;
+	return array->memory->element + index * array->form->width;
 }
 
 int kk_array_get_int(const struct kk_array *array, uint64_t index, int64_t *to)
 {
-	const _Atomic uint64_t *at = element(array, index, KK_NUMBER_INT);
+	const void *at = element(array, index, false);
 	if (!at)
 		return KK_ERR_INVALID;
-	*to = (int64_t)atomic_load_explicit(at, memory_order_seq_cst);
+	*to = number_to_int(array->form, number_load(at, array->form->width));
 	return KK_OK;
 }
 
 int kk_array_set_int(struct kk_array *array, uint64_t index, int64_t value)
 {
-	_Atomic uint64_t *at = element(array, index, KK_NUMBER_INT);
+	void *at = element(array, index, false);
 	if (!at)
 		return KK_ERR_INVALID;
-	atomic_store_explicit(at, (uint64_t)value, memory_order_seq_cst);
+	number_store(at, array->form->width, number_of_int(array->form, value));
 	return KK_OK;
+}
+
+/* A truth value is not a sum of bits: 1 and 1 is 1. */
+static int64_t add_to_bool(const struct number_form *form, void *at, int64_t amount)
+{
+	uint64_t bits = number_load(at, form->width), sum;
+	do {
+		sum = (uint64_t)number_to_int(form, bits) + (uint64_t)amount != 0;
+	} while (!number_swap(at, form->width, &bits, sum));
+	return (int64_t)sum;
 }
 
 int kk_array_add_int(struct kk_array *array, uint64_t index, int64_t amount, int64_t *now)
 {
-	_Atomic uint64_t *at = element(array, index, KK_NUMBER_INT);
+	const struct number_form *form = array->form;
+	void *at = element(array, index, false);
 	if (!at)
 		return KK_ERR_INVALID;
-	uint64_t before = atomic_fetch_add_explicit(at, (uint64_t)amount, memory_order_seq_cst);
-	if (now)
-		*now = (int64_t)(before + (uint64_t)amount);
-	return KK_OK;
-}
-
-int kk_array_cas_int(struct kk_array *array, uint64_t index, int64_t *expected, int64_t value, bool *done)
-{
-	_Atomic uint64_t *at = element(array, index, KK_NUMBER_INT);
-	if (!at)
-		return KK_ERR_INVALID;
-	uint64_t bits = (uint64_t)*expected;
-	*done = cas(at, &bits, (uint64_t)value);
-	*expected = (int64_t)bits;
-	return KK_OK;
-}
-
-int kk_array_get_float(const struct kk_array *array, uint64_t index, double *to)
-{
-	const _Atomic uint64_t *at = element(array, index, KK_NUMBER_FLOAT);
-	if (!at)
-		return KK_ERR_INVALID;
-	*to = float_of(atomic_load_explicit(at, memory_order_seq_cst));
-	return KK_OK;
-}
-
-int kk_array_set_float(struct kk_array *array, uint64_t index, double value)
-{
-	_Atomic uint64_t *at = element(array, index, KK_NUMBER_FLOAT);
-	if (!at)
-		return KK_ERR_INVALID;
-	atomic_store_explicit(at, bits_of(value), memory_order_seq_cst);
-	return KK_OK;
-}
-
-int kk_array_add_float(struct kk_array *array, uint64_t index, double amount, double *now)
-{
-	_Atomic uint64_t *at = element(array, index, KK_NUMBER_FLOAT);
-	if (!at)
-		return KK_ERR_INVALID;
-	uint64_t bits = atomic_load_explicit(at, memory_order_seq_cst);
-	double sum;
-	do {
-		sum = float_of(bits) + amount;
-	} while (!cas(at, &bits, bits_of(sum)));
+	int64_t sum;
+	if (form->is_bool)
+		sum = add_to_bool(form, at, amount);
+	else
+		sum = number_to_int(form, number_of_int(form, (int64_t)(number_add(at, form->width, (uint64_t)amount) +
+		                                                        (uint64_t)amount)));
 	if (now)
 		*now = sum;
 	return KK_OK;
 }
 
-int kk_array_cas_float(struct kk_array *array, uint64_t index, double *expected, double value, bool *done)
+int kk_array_cas_int(struct kk_array *array, uint64_t index, int64_t *expected, int64_t value, bool *done)
 {
-	_Atomic uint64_t *at = element(array, index, KK_NUMBER_FLOAT);
+	const struct number_form *form = array->form;
+	void *at = element(array, index, false);
 	if (!at)
 		return KK_ERR_INVALID;
-	uint64_t bits = bits_of(*expected);
-	*done = cas(at, &bits, bits_of(value));
-	*expected = float_of(bits);
+	uint64_t bits = number_of_int(form, *expected);
+	*done = number_swap(at, form->width, &bits, number_of_int(form, value));
+	*expected = number_to_int(form, bits);
 	return KK_OK;
+}
+
+int kk_array_get_float(const struct kk_array *array, uint64_t index, double *to)
+{
+	const void *at = element(array, index, true);
+	if (!at)
+		return KK_ERR_INVALID;
+	*to = number_to_float(array->form, number_load(at, array->form->width));
+	return KK_OK;
+}
+
+int kk_array_set_float(struct kk_array *array, uint64_t index, double value)
+{
+	void *at = element(array, index, true);
+	if (!at)
+		return KK_ERR_INVALID;
+	number_store(at, array->form->width, number_of_float(array->form, value));
+	return KK_OK;
+}
+
+int kk_array_add_float(struct kk_array *array, uint64_t index, double amount, double *now)
+{
+	const struct number_form *form = array->form;
+	void *at = element(array, index, true);
+	if (!at)
+		return KK_ERR_INVALID;
+	uint64_t bits = number_load(at, form->width), sum;
+	do {
+		sum = number_of_float(form, number_to_float(form, bits) + amount);
+	} while (!number_swap(at, form->width, &bits, sum));
+	if (now)
+		*now = number_to_float(form, sum);
+	return KK_OK;
+}
+
+int kk_array_cas_float(struct kk_array *array, uint64_t index, double *expected, double value, bool *done)
+{
+	const struct number_form *form = array->form;
+	void *at = element(array, index, true);
+	if (!at)
+		return KK_ERR_INVALID;
+	uint64_t bits = number_of_float(form, *expected);
+	*done = number_swap(at, form->width, &bits, number_of_float(form, value));
+	*expected = number_to_float(form, bits);
+	return KK_OK;
+}
+
+/* ---- many */
+
+static bool has(const struct kk_array *array, uint64_t first, uint64_t count)
+{
+	return first <= array->length && count <= array->length - first;
+}
+
+int kk_array_read(const struct kk_array *array, uint64_t first, uint64_t count, void *to)
+{
+	unsigned width = array->form->width;
+	if (!has(array, first, count))
+		return KK_ERR_INVALID;
+	number_read(array->memory->element + first * width, width, count, to);
+	return KK_OK;
+}
+
+int kk_array_write(struct kk_array *array, uint64_t first, uint64_t count, const void *from)
+{
+	unsigned width = array->form->width;
+	if (!has(array, first, count))
+		return KK_ERR_INVALID;
+	number_write(array->memory->element + first * width, width, count, from);
+	return KK_OK;
+}
+
+int kk_array_get_text(const struct kk_array *array, char *to, size_t size)
+{
+	uint64_t length = 0;
+	if (array->kind != KK_NUMBER_CHAR || size == 0)
+		return KK_ERR_INVALID;
+	for (; length < array->length; length++) {
+		char one = (char)number_load(array->memory->element + length, 1);
+		if (one == '\0')
+			break;
+		if (length + 1 >= size)
+			return KK_ERR_NO_ROOM;
+		to[length] = one;
+	}
+	to[length] = '\0';
+	return KK_OK;
+}
+
+int kk_array_set_text(struct kk_array *array, const char *text)
+{
+	size_t length = strlen(text);
+	if (array->kind != KK_NUMBER_CHAR)
+		return KK_ERR_INVALID;
+	if (length > array->length)
+		return KK_ERR_NO_ROOM;
+	return kk_array_write(array, 0, length + (length < array->length), text);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ipc/family/kinds.c - all kinds of objects that a family can hold. A burial settles each object by its kind's row. */
+#include "array/kinds.h"
 #include "executor/kind.h"
 #include "family/kinds.h"
 #include "sync/kinds.h"
@@ -9,7 +10,7 @@ static const struct kk_kind *const kinds[KK_KIND_COUNT] = {
     [KK_KIND_FLAG] = &kk_kind_flag, [KK_KIND_BARRIER] = &kk_kind_barrier,     [KK_KIND_DICT] = &kk_kind_dict,
     [KK_KIND_LIST] = &kk_kind_list,
     [KK_KIND_QUEUE] = &kk_kind_queue,
-    [KK_KIND_PIPE] = &kk_kind_pipe, [KK_KIND_MEMORY] = &kk_kind_memory,
+    [KK_KIND_PIPE] = &kk_kind_pipe, [KK_KIND_VALUE] = &kk_kind_value, [KK_KIND_ARRAY] = &kk_kind_array, [KK_KIND_MEMORY] = &kk_kind_memory,
 };
 
 const struct kk_kind *kk_kind_of(uint32_t number)

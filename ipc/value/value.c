@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ipc/value/value.c - one number in shared memory: an array of one element under a shorter name. */
+#include "array/kinds.h"
+#include "array/layout.h"
 #include <kakehi/value.h>
 
 /* A value's handle is the handle of its array; the type of its own keeps the two from being mixed up. */
@@ -7,6 +9,48 @@ static struct kk_array *array_of(const struct kk_value *value)
 {
 	return (struct kk_array *)(uintptr_t)value;
 }
+
+/* ---- in a family */
+
+struct kk_value *kk_value_create(struct kk_family *family, enum kk_number kind, bool with_lock, struct kk_error *error)
+{
+	return (struct kk_value *)array_create(family, &kk_kind_value, kind, 1, with_lock, error);
+}
+
+struct kk_value *kk_value_open(struct kk_family *family, uint64_t ref, struct kk_error *error)
+{
+	return (struct kk_value *)array_open(family, &kk_kind_value, ref, error);
+}
+
+uint64_t kk_value_ref(const struct kk_value *value)
+{
+	return kk_array_ref(array_of(value));
+}
+
+void kk_value_close(struct kk_value *value)
+{
+	kk_array_close(array_of(value));
+}
+
+void kk_value_destroy(struct kk_value *value)
+{
+	kk_array_destroy(array_of(value));
+}
+
+int kk_value_lock(struct kk_value *value, int timeout_ms)
+{
+	return kk_array_lock(array_of(value), timeout_ms);
+}
+
+int kk_value_unlock(struct kk_value *value)
+{
+	return kk_array_unlock(array_of(value));
+}
+
+const struct kk_kind kk_kind_value = {
+    .name = "value", .number = KK_KIND_VALUE, .layout = 1, .bury = array_bury, .check = array_sound};
+
+/* ---- in memory */
 
 uint64_t kk_value_size(void)
 {
@@ -43,6 +87,13 @@ enum kk_number kk_value_kind(const struct kk_value *value)
 {
 	return kk_array_kind(array_of(value));
 }
+
+void *kk_value_data(const struct kk_value *value)
+{
+	return kk_array_data(array_of(value));
+}
+
+/* ---- the number */
 
 int kk_value_get_int(const struct kk_value *value, int64_t *to)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kakehi/value.h - reads memory that processes share, produces one number that they change together.
+/* kakehi/value.h - reads memory that processes share, produces one number that they change together: Value and RawValue
+ * of multiprocessing.
  *
  * A value is an array (kakehi/array.h) of one element, with what is said there.
  */
@@ -14,6 +15,19 @@ extern "C" {
 
 /* One process's handle of a value. Private memory. */
 struct kk_value;
+
+/* ---- in a family: as kk_array_create and so on */
+
+KK_API struct kk_value *kk_value_create(struct kk_family *family, enum kk_number kind, bool with_lock,
+                                        struct kk_error *error);
+KK_API struct kk_value *kk_value_open(struct kk_family *family, uint64_t ref, struct kk_error *error);
+KK_API uint64_t kk_value_ref(const struct kk_value *value);
+KK_API void kk_value_close(struct kk_value *value);
+KK_API void kk_value_destroy(struct kk_value *value);
+KK_API int kk_value_lock(struct kk_value *value, int timeout_ms);
+KK_API int kk_value_unlock(struct kk_value *value);
+
+/* ---- in memory of the program's */
 
 /* kk_value_size - bytes of shared memory for a value. */
 KK_API uint64_t kk_value_size(void);
@@ -31,6 +45,9 @@ KK_API int kk_value_check(const struct kk_value *value, struct kk_error *error);
 
 /* kk_value_kind - of which kind it is. */
 KK_API enum kk_number kk_value_kind(const struct kk_value *value);
+
+/* kk_value_data - the number itself, of its C type, as kk_array_data. */
+KK_API void *kk_value_data(const struct kk_value *value);
 
 /* As kk_array_get_int and so on; KK_ERR_INVALID if the value is of the other kind. */
 KK_API int kk_value_get_int(const struct kk_value *value, int64_t *to);
