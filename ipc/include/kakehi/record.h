@@ -205,7 +205,13 @@ struct kk_record_field {
 	const struct kk_record_schema *schema; /* of a STRUCT; if that is missing, all its fields are        */
 };
 
+/* KK_RECORD_MEMBER - the first four members of a row; others may follow: {KK_RECORD_MEMBER(...), .since = 2}. */
+#ifdef __cplusplus
 #define KK_RECORD_MEMBER(name, kind, type, member) (name), (kind), offsetof(type, member), sizeof(((type *)0)->member)
+#else
+#define KK_RECORD_MEMBER(field_name, field_kind, type, member)                                                         \
+	.name = (field_name), .kind = (field_kind), .at = offsetof(type, member), .size = sizeof(((type *)0)->member)
+#endif
 
 /* A type: its name, its version now, its fields. Lies in static memory. */
 struct kk_record_schema {
