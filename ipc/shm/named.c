@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,6 +38,7 @@ _Static_assert(sizeof(struct named_header) == 64, "the usable bytes start aligne
 struct kk_shm_named {
 	struct named_header *header;
 	uint64_t bytes; /* usable: from the file's size, since others can write the header */
+	char name[NAME_MAX_LEN + 1];
 };
 
 static int check_name(const char *name, struct kk_error *error)
@@ -155,13 +157,27 @@ static int check_header(const struct named_header *header, uint64_t usable, uint
 	return KK_OK;
 }
 
-static int attach(const char *name, uint64_t want, struct kk_shm_named *named, struct kk_error *error)
+/* Under a name that nobody has. */
+static int create_somewhere(struct kk_shm_named *named, struct kk_error *error)
+{
+	int rc = KK_ERR_EXISTS;
+	for (int tries = 0; tries < 100 && rc == KK_ERR_EXISTS; tries++) {
+		uint64_t random;
+		if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+			return kk_error_set(error, KK_ERR_SYSTEM, "getrandom");
+		(void)snprintf(named->name, sizeof(named->name), "kk-%016" PRIx64, random);
+		rc = create(named->name, named->bytes, &named->header, error);
+	}
+	return rc;
+}
+
+static int attach(const char *name, uint64_t want, bool writable, struct kk_shm_named *named, struct kk_error *error)
 {
 	char path[sizeof(KK_SEGMENT_DIRECTORY) + 1 + NAME_MAX_LEN];
 	struct named_header *header = NULL;
 	struct stat st = {0};
 	path_of(name, path, sizeof(path));
-	int fd = kk_segment_open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+	int fd = kk_segment_open(path, (writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK, 0);
 	if (fd < 0)
 		return system_error("open", name, error);
 	int rc = fstat(fd, &st) < 0 ? system_error("look at", name, error) : KK_OK;
@@ -170,7 +186,7 @@ static int attach(const char *name, uint64_t want, struct kk_shm_named *named, s
 		                  "segment \"%s\" was not made by kakehi, or its creator has not finished", name);
 	if (rc == KK_OK) {
 		named->bytes = (uint64_t)st.st_size - sizeof(*header);
-		header = kk_shm_map(fd, (uint64_t)st.st_size, true, error);
+		header = kk_shm_map(fd, (uint64_t)st.st_size, writable, error);
 		rc = header ? check_header(header, named->bytes, want, name, error) : KK_ERR_SYSTEM;
 	}
 	if (rc < 0)
@@ -184,7 +200,8 @@ static int attach(const char *name, uint64_t want, struct kk_shm_named *named, s
 struct kk_shm_named *kk_shm_open_named(const char *name, enum kk_shm_open how, uint64_t bytes, struct kk_error *error)
 {
 	struct kk_shm_named *named = NULL;
-	if (check_name(name, error) < 0)
+	bool somewhere = !name && how == KK_SHM_CREATE;
+	if (!somewhere && check_name(name, error) < 0)
 		return NULL;
 	named = calloc(1, sizeof(*named));
 	if (!named) {
@@ -192,12 +209,24 @@ struct kk_shm_named *kk_shm_open_named(const char *name, enum kk_shm_open how, u
 		return NULL;
 	}
 	named->bytes = bytes;
-	int rc = how == KK_SHM_CREATE ? create(name, bytes, &named->header, error) : attach(name, bytes, named, error);
+	int rc;
+	if (somewhere) {
+		rc = create_somewhere(named, error);
+	} else {
+		(void)snprintf(named->name, sizeof(named->name), "%s", name);
+		rc = how == KK_SHM_CREATE ? create(name, bytes, &named->header, error)
+		                          : attach(name, bytes, how == KK_SHM_ATTACH, named, error);
+	}
 	if (rc < 0) {
 		free(named);
 		return NULL;
 	}
 	return named;
+}
+
+const char *kk_shm_named_name(const struct kk_shm_named *named)
+{
+	return named->name;
 }
 
 void *kk_shm_named_memory(const struct kk_shm_named *named)

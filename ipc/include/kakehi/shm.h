@@ -63,22 +63,27 @@ KK_API void kk_shm_unmap(void *memory, uint64_t bytes);
  * place. Page cache that can be dropped counts as room. */
 KK_API void kk_shm_headroom(uint64_t *bytes, char *where, size_t where_size);
 
-/* ---- named segments. They outlive their processes, until kk_shm_unlink_named. */
+/* ---- named segments: shared_memory.SharedMemory of multiprocessing. They outlive their processes, until
+ * kk_shm_unlink_named. */
 
-/* A named segment, mapped read-write. Private memory. */
+/* A named segment, mapped. Private memory. */
 struct kk_shm_named;
 
 enum kk_shm_open {
 	KK_SHM_CREATE = 1, /* it must not exist yet */
-	KK_SHM_ATTACH,     /* it must exist         */
+	KK_SHM_ATTACH,     /* it must exist                                          */
+	KK_SHM_READ,       /* the same, mapped for reading alone: writing is SIGSEGV */
 };
 
 /* kk_shm_open_named - makes or finds the segment `name` (letters, digits, '.', '_', '-'; no leading dot; at most 200
- * bytes), mode 0600, and maps it. CREATE: `bytes` usable bytes, all zero. ATTACH: at least `bytes` must be there.
- * NULL on error: KK_ERR_EXISTS, KK_ERR_MISSING, KK_ERR_NO_ROOM, KK_ERR_CORRUPT (not a segment of kakehi, or too
- * small), KK_ERR_VERSION, KK_ERR_INVALID, KK_ERR_SYSTEM. Close with kk_shm_close_named. */
+ * bytes), mode 0600, and maps it. CREATE: `bytes` usable bytes, all zero; `name` NULL: under a name that nobody has
+ * yet. ATTACH, READ: at least `bytes` must be there. NULL on error: KK_ERR_EXISTS, KK_ERR_MISSING, KK_ERR_NO_ROOM,
+ * KK_ERR_CORRUPT (not a segment of kakehi, or too small), KK_ERR_VERSION, KK_ERR_INVALID, KK_ERR_SYSTEM. Close with
+ * kk_shm_close_named. */
 KK_API struct kk_shm_named *kk_shm_open_named(const char *name, enum kk_shm_open how, uint64_t bytes,
                                               struct kk_error *error);
+/* kk_shm_named_name - its name; lives as long as the handle. */
+KK_API const char *kk_shm_named_name(const struct kk_shm_named *named);
 /* kk_shm_named_memory - its first usable byte, 64-byte aligned; valid until it is closed. */
 KK_API void *kk_shm_named_memory(const struct kk_shm_named *named);
 /* kk_shm_named_bytes - its usable bytes. */

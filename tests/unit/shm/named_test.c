@@ -4,6 +4,7 @@
 #include <kakehi/shm.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -67,7 +68,7 @@ static void test_bad_names(void **state)
 		assert_int_equal(kk_shm_unlink_named(names[i], NULL), KK_ERR_INVALID);
 	}
 	assert_null(kk_shm_open_named(long_name, KK_SHM_CREATE, 10, NULL));
-	assert_null(kk_shm_open_named(NULL, KK_SHM_CREATE, 10, NULL));
+	assert_null(kk_shm_open_named(NULL, KK_SHM_ATTACH, 10, NULL));
 }
 
 /* Puts a segment there, changes `size` bytes of its header at `offset`, and attaches. Returns the code. */
@@ -146,9 +147,58 @@ static void test_one_creator_wins(void **state)
 	assert_int_equal(kk_shm_unlink_named(name, NULL), KK_OK);
 }
 
+static void test_names_that_nobody_has(void **state)
+{
+	(void)state;
+	struct kk_shm_named *one = kk_shm_open_named(NULL, KK_SHM_CREATE, 10, NULL);
+	struct kk_shm_named *two = kk_shm_open_named(NULL, KK_SHM_CREATE, 10, NULL);
+	assert_non_null(one);
+	assert_non_null(two);
+	assert_string_not_equal(kk_shm_named_name(one), kk_shm_named_name(two));
+	struct kk_shm_named *same = kk_shm_open_named(kk_shm_named_name(one), KK_SHM_ATTACH, 10, NULL);
+	strcpy(kk_shm_named_memory(one), "found");
+	assert_string_equal(kk_shm_named_memory(same), "found");
+	assert_string_equal(kk_shm_named_name(same), kk_shm_named_name(one));
+	assert_int_equal(kk_shm_unlink_named(kk_shm_named_name(one), NULL), KK_OK);
+	assert_int_equal(kk_shm_unlink_named(kk_shm_named_name(two), NULL), KK_OK);
+	kk_shm_close_named(one);
+	kk_shm_close_named(two);
+	kk_shm_close_named(same);
+}
+
+static void test_read_only(void **state)
+{
+	(void)state;
+	int status;
+	struct kk_shm_named *own = kk_shm_open_named(own_name(), KK_SHM_CREATE, 10, NULL);
+	struct kk_shm_named *read = kk_shm_open_named(own_name(), KK_SHM_READ, 10, NULL);
+	assert_non_null(read);
+	strcpy(kk_shm_named_memory(own), "changed");
+	assert_string_equal(kk_shm_named_memory(read), "changed");
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		/* Sanitizers would report it. */
+		(void)signal(SIGSEGV, SIG_DFL);
+		*(char *)kk_shm_named_memory(read) = 'x';
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	assert_string_equal(kk_shm_named_memory(own), "changed");
+	assert_int_equal(kk_shm_unlink_named(own_name(), NULL), KK_OK);
+	kk_shm_close_named(own);
+	kk_shm_close_named(read);
+	assert_null(kk_shm_open_named(own_name(), KK_SHM_READ, 0, NULL));
+}
+
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_create_attach_unlink),     cmocka_unit_test(test_bad_names),
-    cmocka_unit_test(test_attach_checks_the_header), cmocka_unit_test(test_attach_foreign_files),
+    cmocka_unit_test(test_create_attach_unlink),
+    cmocka_unit_test(test_bad_names),
+    cmocka_unit_test(test_attach_checks_the_header),
+    cmocka_unit_test(test_attach_foreign_files),
     cmocka_unit_test(test_one_creator_wins),
+    cmocka_unit_test(test_names_that_nobody_has),
+    cmocka_unit_test(test_read_only),
 };
 HARNESS_MAIN(tests)
