@@ -15,13 +15,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LIMIT_MS = 20000 };
+enum { LIMIT_MS = 20000, TAKEN = 16 };
 
 /* Shared by all processes of a death. */
 struct told {
 	_Atomic int go;     /* the companion may begin        */
 	_Atomic int near;   /* it is about to wait            */
-	_Atomic int things; /* what a condition is waited for */
+	_Atomic int things; /* that are there, and TAKEN for each that was taken */
 	_Atomic int acted;  /* the barrier's action           */
 };
 
@@ -191,7 +191,7 @@ static const char *verify_acquired(const struct killing_death *death)
 static const char *verify_released(const struct killing_death *death)
 {
 	KILLING_CHECK(!death->finished || take_lock(KK_OK));
-	KILLING_CHECK(death->at != 0 || take_lock(KK_OWNER_DIED));
+	KILLING_CHECK(death->finished || death->at != 0 || take_lock(KK_OWNER_DIED));
 	return lock_is_free();
 }
 
@@ -471,7 +471,7 @@ static void make_condition(void)
 static bool is_there(void *arg)
 {
 	(void)arg;
-	return atomic_load(&told->things) > 0;
+	return atomic_load(&told->things) % TAKEN > 0;
 }
 
 /* Under the lock: until there is a thing, which is taken. */
@@ -482,7 +482,7 @@ static int consume(void)
 		rc = kk_condition_wait_for(condition, is_there, NULL, LIMIT_MS);
 	while (rc == KK_OWNER_DIED);
 	if (rc == KK_OK)
-		atomic_fetch_sub(&told->things, 1);
+		atomic_fetch_add(&told->things, TAKEN - 1);
 	return rc == KK_OK ? kk_lock_release(lock) : rc;
 }
 
@@ -502,7 +502,7 @@ static void produce(void)
 
 static const char *verify_waited_on_condition(const struct killing_death *death)
 {
-	KILLING_CHECK(!death->finished || atomic_load(&told->things) == 0);
+	KILLING_CHECK(!death->finished || atomic_load(&told->things) == TAKEN);
 	KILLING_CHECK(kk_condition_waiting(condition) == 0);
 	return lock_is_free();
 }
@@ -551,21 +551,13 @@ static int produce_held(void)
 /* As soon as there was a thing, the companion gets it, whether or not somebody lived to tell. */
 static const char *verify_companion_consumed(const struct killing_death *death)
 {
-	if (death->at == 0)
+	KILLING_CHECK(!death->finished || atomic_load(&told->things) != 0);
+	if (atomic_load(&told->things) == 0)
 		produce();
 	KILLING_CHECK(companion_ends());
-	KILLING_CHECK(atomic_load(&told->things) == 0);
+	KILLING_CHECK(atomic_load(&told->things) == TAKEN);
 	KILLING_CHECK(kk_condition_waiting(condition) == 0);
 	return lock_is_free();
-}
-
-/* Before its first effect the companion has to be helped. */
-static const char *verify_companion_notified(const struct killing_death *death)
-{
-	bool given = kk_condition_waiting(condition) == 0 || atomic_load(&told->things) != 0;
-	if (!given && death->at != 0)
-		produce();
-	return verify_companion_consumed(death);
 }
 
 static void test_condition_notifier(void **state)
@@ -576,7 +568,7 @@ static void test_condition_notifier(void **state)
 	                                       .setup = make_condition_with_companion,
 	                                       .join = hold_behind_companion,
 	                                       .act = produce_held,
-	                                       .verify = verify_companion_notified,
+	                                       .verify = verify_companion_consumed,
 	                                       .teardown = drop_family,
 	                                       .most = 100,
 	                                       .no_undertakers = true,
