@@ -122,6 +122,15 @@ int kk_wire_value(struct kk_wire *wire, struct kk_record_value *to)
 	return KK_OK;
 }
 
+bool kk_wire_is_name(struct kk_record_view name)
+{
+	for (size_t i = 0; i < name.bytes; i++) {
+		if ((unsigned char)name.data[i] < 0x20 || name.data[i] == 0x7F)
+			return false;
+	}
+	return name.bytes >= 1 && name.bytes <= KK_RECORD_NAME_MAX && kk_wire_is_utf8(name.data, name.bytes);
+}
+
 int kk_wire_type_of(struct kk_wire *wire, struct kk_record_type_of *to)
 {
 	uint64_t version = 0, needs = 0;
@@ -129,8 +138,8 @@ int kk_wire_type_of(struct kk_wire *wire, struct kk_record_type_of *to)
 	if (kk_wire_string(wire, &to->name) < 0 || kk_wire_number(wire, &version) < 0 ||
 	    kk_wire_number(wire, &needs) < 0)
 		return KK_ERR_CORRUPT;
-	if (to->name.bytes < 1 || to->name.bytes > KK_RECORD_NAME_MAX)
-		return corrupt(wire, "the name of a type is empty or too long");
+	if (!kk_wire_is_name(to->name))
+		return corrupt(wire, "the name of a type is empty, too long or has control characters");
 	if (version > UINT32_MAX || needs < 1 || needs > version)
 		return corrupt(wire, "the version of a type is out of range");
 	to->version = (uint32_t)version;

@@ -44,6 +44,8 @@ size_t kk_wire_put_number(unsigned char *to, uint64_t number);
 int kk_record_fail(struct kk_record_writer *writer, int status, const char *wrong);
 
 bool kk_wire_is_utf8(const void *data, size_t bytes);
+/* of a type */
+bool kk_wire_is_name(struct kk_record_view name);
 
 /* kk_wire_keys - are the keys of the entries all different, and not too many? */
 int kk_wire_keys(struct kk_wire wire, const char **wrong);

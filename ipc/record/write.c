@@ -219,7 +219,7 @@ int kk_record_put_object(struct kk_record_writer *writer, const char *name, uint
 
 	if (needs == 0)
 		needs = 1;
-	if (rc == KK_OK && (bytes < 1 || bytes > KK_RECORD_NAME_MAX || !kk_wire_is_utf8(name, bytes)))
+	if (rc == KK_OK && !kk_wire_is_name((struct kk_record_view){name, bytes}))
 		rc = kk_record_fail(writer, KK_ERR_INVALID, "no name for a type");
 	if (rc == KK_OK && needs > version)
 		rc = kk_record_fail(writer, KK_ERR_INVALID, "a type that needs a later version than its own");

@@ -38,7 +38,7 @@ extern "C" {
 #define KK_RECORD_MAX      268435455U /* bytes of a record: 2^28 - 1                     */
 #define KK_RECORD_DEPTH    32U        /* lists, maps and objects in each other           */
 #define KK_RECORD_KEYS     4096U      /* in one map or object                            */
-#define KK_RECORD_NAME_MAX 255U       /* bytes of the name of a type                     */
+#define KK_RECORD_NAME_MAX 255U       /* bytes of the name of a type; no control characters */
 
 enum kk_record_type {
 	KK_RECORD_NONE,
@@ -215,7 +215,7 @@ struct kk_record_field {
 
 /* A type: its name, its version now, its fields. Lies in static memory. */
 struct kk_record_schema {
-	const char *name; /* 1 .. KK_RECORD_NAME_MAX bytes */
+	const char *name; /* 1 .. KK_RECORD_NAME_MAX bytes without control characters */
 	uint32_t version; /* from 1 */
 	uint32_t needs;   /* the oldest version whose programs can do with what this one writes; 0: any */
 	const struct kk_record_field *fields;

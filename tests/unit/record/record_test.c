@@ -280,6 +280,8 @@ static void test_hostile_bytes(void **state)
 	    {"e1 01 08 09 01 61 00 01 62 00 01 61 00", "a key that comes twice", KK_ERR_CORRUPT},
 	    {"e1 01 09 00", "it ends in a number", KK_ERR_CORRUPT},
 	    {"e1 01 09 03 00 01 01", "name of a type", KK_ERR_CORRUPT},
+	    {"e1 01 09 06 03 61 00 62 01 01", "name of a type", KK_ERR_CORRUPT},
+	    {"e1 01 09 04 01 7f 01 01", "name of a type", KK_ERR_CORRUPT},
 	    {"e1 01 09 04 01 61 01 00", "version of a type", KK_ERR_CORRUPT},
 	    {"e1 01 09 04 01 61 00 00", "version of a type", KK_ERR_CORRUPT},
 	    {"e1 01 09 04 01 61 01 02", "version of a type", KK_ERR_CORRUPT},
