@@ -21,6 +21,7 @@ struct kk_process {
 	int lifeline;                     /* our end of the pipe: the child lives while it is open; -1: none */
 	int channel;                      /* to the server that has it as its child; -1: it is ours          */
 	struct kk_process_server *server; /* that server, which is not freed before; else NULL               */
+	bool called;                      /* it is a call */
 	bool own_group, daemon;
 	struct kk_family *family; /* to look after when it has ended, or NULL */
 	char name[KK_NAME_MAX + 1];

@@ -50,15 +50,35 @@ static int make_pair(int to[2])
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, to);
 }
 
+/* A program that closed a standard stream will put another there: nothing of ours may lie in that place. */
+static int lift(int fd)
+{
+	int lifted;
+
+	if (fd < 0 || fd > 2)
+		return fd;
+	lifted = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	close(fd);
+	return lifted;
+}
+
 static int make_two(int (*make)(int to[2]), int to[2])
 {
 	kk_private_lock();
 	int rc = reserve(2) < 0 ? -1 : make(to);
-	if (rc == 0) {
-		listed.fds[listed.count++] = to[0];
-		listed.fds[listed.count++] = to[1];
+	for (int i = 0; rc == 0 && i < 2; i++)
+		to[i] = lift(to[i]);
+	for (int i = 0; rc == 0 && i < 2; i++) {
+		if (to[i] >= 0)
+			listed.fds[listed.count++] = to[i];
 	}
 	kk_private_unlock();
+	if (rc == 0 && (to[0] < 0 || to[1] < 0)) {
+		kk_private_close(&to[0]);
+		kk_private_close(&to[1]);
+		errno = EMFILE;
+		rc = -1;
+	}
 	return rc;
 }
 
@@ -78,12 +98,16 @@ int kk_private_adopt(int fd)
 		return -1;
 	kk_private_lock();
 	int rc = reserve(1);
+	fd = lift(fd);
+	if (fd < 0)
+		rc = -1;
 	if (rc == 0)
 		listed.fds[listed.count++] = fd;
 	kk_private_unlock();
 	if (rc == 0)
 		return fd;
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	errno = ENOMEM;
 	return -1;
 }

@@ -15,7 +15,8 @@
 int kk_private_pipe(int to[2]);
 int kk_private_pair(int to[2]);
 
-/* kk_private_adopt - from now on `fd` is private. Returns it, or -1 with errno, and `fd` closed; -1 for -1. */
+/* kk_private_adopt - from now on `fd` is private. Returns it, or what it became if it was below 3, or -1 with errno,
+ * and `fd` closed; -1 for -1. */
 int kk_private_adopt(int fd);
 
 /* kk_private_close - closes it, if it is one, and sets it to -1. */

@@ -90,7 +90,7 @@ static int give_birth(struct kk_process *process, struct kk_birth *birth, struct
 			;
 		goto out;
 	}
-	kk_living_add(&process->living, process->pid, birth->order && !birth->order->serve ? process : NULL);
+	kk_living_add(&process->living, process->pid, process->called ? process : NULL);
 	if (read_birth_report(report[0], &failure) < 0) {
 		kk_process_wait(process, -1, NULL);
 		rc = say_stillborn(birth->spec, &failure, error);
@@ -146,6 +146,7 @@ static int start_as(struct kk_process *process, const struct kk_process_spec *sp
 	if (!order)
 		return KK_ERR_INVALID;
 	memcpy(process->name, order->name, sizeof(process->name));
+	process->called = true;
 	process->daemon = spec->daemon;
 	process->family = spec->family;
 	kk_join_at_exit();

@@ -206,6 +206,23 @@ static void look_after_all(struct server *server)
 	}
 }
 
+/* Nobody asks any more: who still waits for a child is told how it was ended. */
+static void end_all(struct server *server)
+{
+	struct kk_process_end end;
+
+	for (struct ward *ward = server->wards; ward; ward = ward->next) {
+		kk_process_kill_group(ward->process, SIGKILL);
+		kk_process_kill(ward->process, SIGKILL);
+	}
+	for (struct ward *ward = server->wards; ward; ward = ward->next) {
+		kk_child_how(ward->process, WNOWAIT, &end);
+		tell(ward);
+	}
+	while (server->wards)
+		forget(&server->wards);
+}
+
 int kk_serve(int socket, bool forked)
 {
 	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP};
@@ -224,8 +241,7 @@ int kk_serve(int socket, bool forked)
 		if (server.polled[0].revents)
 			more = serve_wish(&server);
 	}
-	while (server.wards)
-		forget(&server.wards);
+	end_all(&server);
 	free(server.polled);
 	kk_private_close(&server.socket);
 	return 0;

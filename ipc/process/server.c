@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define STOP_MS 2000
+
 struct kk_process_server {
 	struct kk_process *self;
 	int socket;
@@ -106,14 +108,18 @@ void kk_process_server_stop(struct kk_process_server *server)
 {
 	if (!server)
 		return;
-	/* Its children hang on its life. The handle stays for those who still hold one of theirs. */
-	if (server->self && server->self->pid > 0) {
-		kk_process_kill(server->self, SIGKILL);
-		kk_process_wait(server->self, -1, NULL);
+	if (server->self && server->self->owner != getpid()) {
+		kk_server_release(server);
+		return;
 	}
+	/* Told that nobody asks any more, it ends its children and itself; or does not, and they end with its life. */
 	pthread_mutex_lock(&server->lock);
 	kk_private_close(&server->socket);
 	pthread_mutex_unlock(&server->lock);
+	if (server->self && server->self->pid > 0 && kk_process_wait(server->self, STOP_MS, NULL) == KK_ERR_TIMEOUT) {
+		kk_process_kill(server->self, SIGKILL);
+		kk_process_wait(server->self, -1, NULL);
+	}
 	kk_server_release(server);
 }
 

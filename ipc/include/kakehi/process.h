@@ -218,7 +218,8 @@ KK_API struct kk_process_server *kk_process_server_start(enum kk_start_method me
  * `end` says `lost`, and nothing can be started through it any more: KK_ERR_DIED. */
 KK_API pid_t kk_process_server_pid(const struct kk_process_server *server);
 
-/* kk_process_server_stop - ends it, and what still runs of its children. Their handles stay valid. NULL is fine. */
+/* kk_process_server_stop - ends it, and what still runs of its children, by SIGKILL. Their handles stay valid. No other
+ * thread may use the server from now on. NULL is fine. */
 KK_API void kk_process_server_stop(struct kk_process_server *server);
 
 /* kk_process_free - forgets it; one that was not reaped is killed (with its group) and reaped first. NULL is fine. */
