@@ -6,6 +6,7 @@ program=$1 expected=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
+export SLOW_MS=300 # what a slow service takes
 timeout 100 "$program" >out 2>err || {
 	echo "$program ended with $?:"
 	cat out err
