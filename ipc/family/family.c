@@ -140,7 +140,7 @@ static int map_new(struct kk_family *family, const struct kk_family_spec *spec, 
 	family->heap_bytes = spec->bytes;
 	struct kk_shm *shm = kk_shm_create(family->bytes, spec->label, 0, error);
 	if (!shm)
-		return error ? error->code : KK_ERR_SYSTEM;
+		return KK_ERR_NO_ROOM;
 	int rc = keep_fd(family, kk_shm_fd(shm, true), error);
 	kk_shm_free(shm);
 	struct family_header *header = rc < 0 ? NULL : kk_shm_map(family->fd, family->bytes, true, error);
@@ -153,7 +153,7 @@ static int map_new(struct kk_family *family, const struct kk_family_spec *spec, 
 /* Zeros are empty seats and free entries. */
 static int init(struct kk_family *family, struct kk_error *error)
 {
-	int rc = family_init_mutex(&family->header->heap);
+	int rc = family_knows_deaths() ? family_init_mutex(&family->header->heap) : KK_ERR_SYSTEM;
 	for (uint32_t i = 1; i <= family->seats && rc == KK_OK; i++)
 		rc = family_init_mutex(&family->seat[i].life);
 	if (rc < 0)

@@ -156,6 +156,8 @@ void family_release(struct kk_family *family);
 
 /* ---- seat.c */
 
+/* Does the kernel keep a robust list of this thread? Some emulators do not: then nobody would notice a death. */
+bool family_knows_deaths(void);
 /* Prepares a robust mutex in shared memory; KK_ERR_SYSTEM if there are none here. */
 int family_init_mutex(pthread_mutex_t *mutex);
 /* Once for each process: what has to happen when threads and processes end or fork. 0 or KK_ERR_MEMORY. */

@@ -11,6 +11,7 @@
 #include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* ---- life */
@@ -34,6 +35,16 @@ static bool hold(pthread_mutex_t *life)
 	if (rc == EOWNERDEAD)
 		rc = pthread_mutex_consistent(life);
 	return rc == 0;
+}
+
+bool family_knows_deaths(void)
+{
+	void *list = NULL;
+	size_t bytes;
+	if (syscall(SYS_get_robust_list, 0, &list, &bytes) == 0)
+		return list != NULL;
+	/* Forbidden is not missing. */
+	return errno != ENOSYS;
 }
 
 int family_init_mutex(pthread_mutex_t *mutex)
@@ -164,7 +175,7 @@ static int find_seat(struct kk_family *family)
 	if (!sitting)
 		return KK_ERR_SYSTEM;
 	int seat = sit_down(family, sitting);
-	if (seat < 0)
+	if (seat <= 0)
 		free(sitting);
 	return seat;
 }

@@ -146,6 +146,8 @@ static void test_wrong_refs(void **state)
 	assert_int_equal(kk_object_find(family, object.ref, &pegs_kind, &found, &error), KK_ERR_INVALID);
 	assert_string_equal(error.text, "this is not a row of pegs: other thing");
 	assert_int_equal(kk_object_find(family, object.ref, &newer, &found, &error), KK_ERR_VERSION);
+	/* Only rows of kinds.c: a burial has no other. */
+	assert_int_equal(kk_object_make(family, &newer, 64, &found, &error), KK_ERR_INVALID);
 	assert_int_equal(kk_object_destroy(&(struct kk_object){.family = family}), KK_ERR_MISSING);
 }
 
