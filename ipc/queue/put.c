@@ -90,10 +90,19 @@ static int reserve(struct queue_side *side, void *arg)
 
 /* ---- waiting */
 
+/* A try, and what it needs: an unused entry, a place in WORK. */
+struct way {
+	int (*attempt)(struct queue_side *side, void *arg);
+	bool entry, place;
+};
+static const struct way by_copy = {put_copy, true, true};
+static const struct way by_item = {put_reserved, false, true};
+static const struct way to_reserve = {reserve, true, false};
+
 struct waiting {
 	struct kk_queue *queue;
 	struct queue_side *side;
-	int (*attempt)(struct queue_side *side, void *arg);
+	const struct way *way;
 	void *arg;
 	int64_t deadline;
 	unsigned round;
@@ -105,73 +114,76 @@ static bool has_failed(int rc)
 	return rc == KK_ERR_FULL || rc == NO_ENTRY;
 }
 
+static bool has_place(const struct waiting *w, uint32_t more)
+{
+	return !w->way->place || kk_ring_count(w->side->ring[QUEUE_WORK]) + more < w->queue->plan.capacity;
+}
+
+/* Is it worth trying? A try that fails gives its entry back, which wakes who waits: it is not for finding out. */
+static bool is_worth_trying(const struct waiting *w)
+{
+	return (has_place(w, 0) && (!w->way->entry || kk_ring_count(w->side->ring[QUEUE_FREE]) > 0)) ||
+	       kk_ring_closed(w->side->ring[QUEUE_WORK]);
+}
+
 /* Looks for a little while whether room turns up, enough for some more. */
-static void spin(const struct waiting *w, int why)
+static void spin(const struct waiting *w)
 {
 	uint32_t some = w->queue->plan.capacity / 4 < 16 ? w->queue->plan.capacity / 4 : 16;
-	for (int i = 0; i < w->queue->spins; i++) {
-		if (why == NO_ENTRY && kk_ring_count(w->side->ring[QUEUE_FREE]) > 0)
-			return;
-		if (why == KK_ERR_FULL && kk_ring_count(w->side->ring[QUEUE_WORK]) + some < w->queue->plan.capacity)
-			return;
+	for (int i = 0; i < w->queue->spins && !(has_place(w, some) && is_worth_trying(w)); i++) {
 		for (int j = 0; j < 4; j++)
 			queue_relax();
 	}
 }
 
 /* Until half of a full queue is free, for a short time. */
-static void sleep_in_stream(struct waiting *w, uint32_t ticket)
+static void sleep_in_stream(struct waiting *w, struct kk_event *half)
 {
 	int64_t limit = STREAM_NS;
+	uint32_t ticket = kk_event_prepare(half);
+	if (is_worth_trying(w))
+		return;
 	if (w->deadline >= 0) {
 		int64_t left = w->deadline - kk_family_now();
 		limit = left < limit ? left : limit;
 	}
-	if (limit <= 0 || kk_event_sleep(kk_ring_room_event(w->side->ring[QUEUE_WORK]), ticket, limit) < 0)
+	if (limit <= 0 || kk_event_sleep(half, ticket, limit) < 0)
 		w->patient = true;
 }
 
-/* One sleep and one try. True: this is the answer. */
-static bool sleep_and_try(struct waiting *w, int *rc)
+/* True: the time is up. */
+static bool sleep_for_room(struct waiting *w)
 {
-	struct kk_event *half = kk_ring_room_event(w->side->ring[QUEUE_WORK]);
-	bool stream = *rc == KK_ERR_FULL && !w->patient, late = false;
-	uint32_t ticket = kk_event_prepare(stream ? half : &w->side->memory->room);
-	*rc = w->attempt(w->side, w->arg);
-	if (!has_failed(*rc))
-		return true;
-	if (stream)
-		sleep_in_stream(w, ticket);
-	else
-		late = kk_family_sleep(w->queue->object.family, &w->side->memory->room, ticket, w->deadline,
-		                       &w->round) == KK_ERR_TIMEOUT;
-	*rc = w->attempt(w->side, w->arg);
-	if (late && has_failed(*rc))
-		*rc = KK_ERR_TIMEOUT;
-	return late || !has_failed(*rc);
+	struct kk_event *room = &w->side->memory->room;
+	uint32_t ticket = kk_event_prepare(room);
+	return !is_worth_trying(w) &&
+	       kk_family_sleep(w->queue->object.family, room, ticket, w->deadline, &w->round) == KK_ERR_TIMEOUT;
 }
 
-static __attribute__((noinline)) int wait_to_put(struct waiting *w, int rc, int timeout_ms)
+static __attribute__((noinline)) int wait_to_put(struct waiting *w, int timeout_ms)
 {
+	int rc = KK_ERR_FULL;
 	if (timeout_ms == 0)
-		return KK_ERR_FULL;
-	w->deadline = kk_family_deadline(timeout_ms);
-	spin(w, rc);
-	rc = w->attempt(w->side, w->arg);
-	if (!has_failed(rc))
 		return rc;
-	while (!sleep_and_try(w, &rc))
-		;
-	return rc;
+	w->deadline = kk_family_deadline(timeout_ms);
+	spin(w);
+	for (bool late = false; has_failed(rc) && !late;) {
+		if (!has_place(w, 0) && !w->patient)
+			sleep_in_stream(w, kk_ring_room_event(w->side->ring[QUEUE_WORK]));
+		else
+			late = sleep_for_room(w);
+		if (is_worth_trying(w))
+			rc = w->way->attempt(w->side, w->arg);
+	}
+	return has_failed(rc) ? KK_ERR_TIMEOUT : rc;
 }
 
-static int attempt(struct kk_queue *queue, struct queue_side *side, int (*how)(struct queue_side *side, void *arg),
-                   void *arg, int timeout_ms)
+static int attempt(struct kk_queue *queue, struct queue_side *side, const struct way *way, void *arg, int timeout_ms)
 {
-	int rc = how(side, arg);
+	int rc = way->attempt(side, arg);
 	if (UNLIKELY(has_failed(rc))) {
-		struct waiting w = {.queue = queue, .side = side, .attempt = how, .arg = arg};
-		rc = wait_to_put(&w, rc, timeout_ms);
+		struct waiting w = {.queue = queue, .side = side, .way = way, .arg = arg};
+		rc = wait_to_put(&w, timeout_ms);
 	}
 	return rc;
 }
@@ -185,7 +197,7 @@ int kk_queue_put(struct kk_queue *queue, const void *data, size_t bytes, int tim
 	if (bytes > queue->plan.item_max)
 		return KK_ERR_INVALID;
 	int rc = queue_side_of(queue, &side);
-	return rc < 0 ? rc : attempt(queue, side, put_copy, &item, timeout_ms);
+	return rc < 0 ? rc : attempt(queue, side, &by_copy, &item, timeout_ms);
 }
 
 /* Puts what there are entries and room for without waiting; tells the getters once. How many, or the error. */
@@ -228,7 +240,7 @@ int kk_queue_put_many(struct kk_queue *queue, const struct iovec *items, int cou
 			rc = some;
 		} else {
 			struct iovec item = items[put];
-			rc = attempt(queue, side, put_copy, &item, timeout_ms);
+			rc = attempt(queue, side, &by_copy, &item, timeout_ms);
 			put += rc == KK_OK;
 		}
 	}
@@ -241,7 +253,7 @@ int kk_queue_reserve(struct kk_queue *queue, struct kk_queue_item *item, int tim
 	uint32_t handle;
 	int rc = queue_side_of(queue, &side);
 	if (rc == KK_OK)
-		rc = attempt(queue, side, reserve, &handle, timeout_ms);
+		rc = attempt(queue, side, &to_reserve, &handle, timeout_ms);
 	if (rc == KK_OK)
 		*item = (struct kk_queue_item){.data = queue_data_of(side, handle),
 		                               .bytes = queue->plan.item_max,
@@ -276,7 +288,7 @@ int kk_queue_put_item(struct kk_queue *queue, const struct kk_queue_item *item, 
 	if (item->bytes > queue->plan.item_max)
 		return KK_ERR_INVALID;
 	int rc = reserved_side(queue, item, &side);
-	return rc < 0 ? rc : attempt(queue, side, put_reserved, &copy, timeout_ms);
+	return rc < 0 ? rc : attempt(queue, side, &by_item, &copy, timeout_ms);
 }
 
 int kk_queue_cancel(struct kk_queue *queue, const struct kk_queue_item *item)

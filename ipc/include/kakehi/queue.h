@@ -131,7 +131,7 @@ struct kk_casualty {
 };
 
 /* kk_queue_casualty - whom the last KK_ERR_DIED told the calling thread of. 0 or KK_ERR_MISSING. Of deaths of which
- * nobody was told yet, as many as there are seats are kept. */
+ * nobody was told yet, as many as there are seats are kept; until somebody is told, each takes the place of an item. */
 KK_API int kk_queue_casualty(struct kk_queue *queue, struct kk_casualty *casualty);
 
 /* ---- joinable queues */
