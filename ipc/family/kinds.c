@@ -3,6 +3,7 @@
 #include "array/kinds.h"
 #include "executor/kind.h"
 #include "family/kinds.h"
+#include "shareable/kinds.h"
 #include "sync/kinds.h"
 
 /* One a line, in the order of their numbers.
@@ -17,6 +18,7 @@ static const struct kk_kind *const kinds[KK_KIND_COUNT] = {
 	[KK_KIND_PIPE] = &kk_kind_pipe,
 	[KK_KIND_VALUE] = &kk_kind_value,
 	[KK_KIND_ARRAY] = &kk_kind_array,
+    [KK_KIND_SHAREABLE] = &kk_kind_shareable,
 	[KK_KIND_DICT] = &kk_kind_dict,
 	[KK_KIND_LIST] = &kk_kind_list,
 	[KK_KIND_EXECUTOR] = &kk_kind_executor,
