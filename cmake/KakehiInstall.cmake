@@ -36,7 +36,7 @@ if(Python3_FOUND)
     COMMAND ${CMAKE_COMMAND} -E touch ${CMAKE_BINARY_DIR}/man/made
     DEPENDS ${kakehi_manual} ${kakehi_headers} COMMENT "Making the man pages" VERBATIM)
   add_custom_target(kakehi_manual ALL DEPENDS ${CMAKE_BINARY_DIR}/man/made)
-  install(DIRECTORY ${CMAKE_BINARY_DIR}/man/man3 DESTINATION ${CMAKE_INSTALL_MANDIR})
+  install(DIRECTORY ${CMAKE_BINARY_DIR}/man/man3 DESTINATION ${CMAKE_INSTALL_MANDIR} OPTIONAL)
 endif()
 
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
