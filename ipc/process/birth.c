@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a child does between fork and being itself: descriptors, limits, group, signals, ties to its parent. */
-#include "process/birth.h"
+#include "process/child.h"
 #include "process/follow.h"
 #include "process/private.h"
 #include <errno.h>
@@ -223,6 +223,8 @@ void kk_birth_run(struct kk_birth *birth)
 		goto stillborn;
 	reset_signals();
 	if (birth->order) {
+		if (birth->order->serve)
+			kk_serve_undisturbed();
 		close(report);
 		_exit(kk_order_run(birth->order, birth->function, birth->carry));
 	}

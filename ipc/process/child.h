@@ -57,6 +57,10 @@ void kk_server_release(struct kk_process_server *server);
 /* kk_server_stop_default - ends the server that was started because a spec named none. */
 void kk_server_stop_default(void);
 
+/* kk_serve_undisturbed - in a server, before its parent hears of it: what a terminal sends, or whoever ends a group, is
+ * for the parent to decide on. */
+void kk_serve_undisturbed(void);
+
 /* kk_serve - is a fork server until its socket is closed; `forked`: by bare fork from who asks. Returns the exit
  * status. */
 int kk_serve(int socket, bool forked);

@@ -28,8 +28,8 @@ char *kk_process_obituary(const struct kk_process_end *end, char *to, size_t siz
 	if (end->exited)
 		snprintf(to, size, "exit %d", end->code);
 	else
-		snprintf(to, size, "killed by %s%s", kk_process_signal_name(end->signal, name, sizeof(name)),
-		         end->core ? " (core dumped)" : "");
+		snprintf(to, size, "killed by %s%s%s", kk_process_signal_name(end->signal, name, sizeof(name)),
+		         end->core ? " (core dumped)" : "", end->lost ? " (its fork server has died)" : "");
 	return to;
 }
 

@@ -57,7 +57,9 @@ void kk_function_main(int argc, char **argv)
 		return;
 	close(fd);
 	keep_to_itself(order->carry);
-	if (!order->serve)
+	if (order->serve)
+		kk_serve_undisturbed();
+	else
 		function = kk_order_find(order, false);
 	if (!order->serve && !function) {
 		hello.code = KK_ERR_MISSING;

@@ -223,15 +223,19 @@ static void end_all(struct server *server)
 		forget(&server->wards);
 }
 
-int kk_serve(int socket, bool forked)
+void kk_serve_undisturbed(void)
 {
 	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP};
+
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(*ignored); i++)
+		signal(ignored[i], SIG_IGN);
+}
+
+int kk_serve(int socket, bool forked)
+{
 	struct server server = {.socket = kk_private_adopt(socket), .forked = forked};
 	bool more = server.socket >= 0;
 
-	/* What a terminal sends, or whoever ends a group, is for the parent to decide on. */
-	for (size_t i = 0; i < sizeof(ignored) / sizeof(*ignored); i++)
-		signal(ignored[i], SIG_IGN);
 	while (more && list_polled(&server) == 0) {
 		if (poll(server.polled, server.count, -1) < 0) {
 			more = errno == EINTR;

@@ -80,6 +80,10 @@ struct kk_process_server *kk_process_server_start(enum kk_start_method method, s
 	kk_private_close(&pair[1]);
 out:
 	if (rc < 0) {
+		/* A child that could not be started is gone already. */
+		if (server->self)
+			kk_child_unmake(server->self);
+		server->self = NULL;
 		kk_process_server_stop(server);
 		server = NULL;
 	}
