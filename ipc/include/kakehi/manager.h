@@ -47,6 +47,7 @@ KK_API struct kk_manager *kk_manager_open(struct kk_family *family, uint64_t ref
  * the family's last member. NULL does nothing. */
 KK_API void kk_manager_close(struct kk_manager *manager);
 
+/* kk_manager_family - the family in which its objects live; the manager's. */
 KK_API struct kk_family *kk_manager_family(const struct kk_manager *manager);
 /* kk_manager_ref - what kk_manager_open takes. */
 KK_API uint64_t kk_manager_ref(const struct kk_manager *manager);

@@ -8,7 +8,7 @@
 
 #define TOUR KAKEHI_SOURCE_DIR "/docs/toolkit.md"
 
-enum { BUILD_LIMIT_MS = 60000, RUN_LIMIT_MS = 30000 };
+enum { BUILD_LIMIT_MS = 60000, RUN_LIMIT_MS = 30000, ORPHANS_LIMIT_MS = 5000 };
 
 /* A block between two ``` lines. */
 struct block {
@@ -63,6 +63,9 @@ static void run(const char *heading, const char *binary, const struct block *exp
 	if (result.exit_code != 0)
 		fail_msg("%s: the program ended with exit %d, signal %d\n%s%s", heading, result.exit_code,
 		         result.signal, result.out, result.err);
+	/* What it has started ends with it, and is ours to reap. */
+	if (harness_wait_orphans(ORPHANS_LIMIT_MS) > 0)
+		fail_msg("%s: the program leaves processes behind", heading);
 	if (strlen(result.out) != expected->bytes || memcmp(result.out, expected->text, expected->bytes) != 0)
 		fail_msg("%s: the program prints\n%s\nand not\n%.*s", heading, result.out, (int)expected->bytes,
 		         expected->text);
