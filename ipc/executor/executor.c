@@ -211,58 +211,65 @@ static struct kk_family *own_family(const struct executor_memory *shape, uint64_
 	return kk_family_create(&spec, error);
 }
 
-struct kk_executor *kk_executor_create(struct kk_family *family, const struct kk_executor_spec *spec,
-                                       struct kk_error *error)
+static int make_object(struct kk_executor *executor, const struct executor_memory *shape, uint64_t bytes,
+                       struct kk_error *error)
 {
-	static const struct kk_executor_spec defaults;
-	struct executor_memory *shape = aligned_alloc(64, sizeof(*shape));
-	struct kk_executor *executor = NULL;
-	const bool own = !family;
-	uint64_t bytes;
-	int rc = KK_ERR_MEMORY;
-	if (!shape) {
-		kk_error_set(error, rc, "no memory for the shape of an executor");
-		return NULL;
-	}
-	memset(shape, 0, sizeof(*shape));
-	spec = spec ? spec : &defaults;
-	rc = make_shape(shape, spec, error);
-	if (rc < 0)
-		goto out;
-	bytes = lay_out(shape);
-	rc = KK_ERR_NO_ROOM;
-	if (own)
-		family = own_family(shape, bytes, error);
-	if (family)
-		executor = new_handle(family, error);
-	if (!executor)
-		goto out;
-	executor->own_family = own;
-	rc = kk_object_make(family, &kk_kind_executor, bytes, &executor->object, error);
+	int rc = kk_object_make(executor->object.family, &kk_kind_executor, bytes, &executor->object, error);
 	if (rc == KK_OK)
 		rc = init_memory(executor, shape, error);
 	if (rc == KK_OK)
 		rc = attach(executor, error);
-	if (rc < 0)
+	if (rc == KK_OK)
+		kk_object_publish(&executor->object);
+	else if (executor->object.memory)
+		(void)kk_object_destroy(&executor->object);
+	return rc;
+}
+
+struct kk_executor *executor_make(struct kk_family *family, const struct kk_executor_spec *spec,
+                                  struct kk_error *error)
+{
+	struct executor_memory *shape = aligned_alloc(64, sizeof(*shape));
+	struct kk_executor *executor = NULL;
+	const bool own = !family;
+	if (!shape) {
+		kk_error_set(error, KK_ERR_MEMORY, "no memory for the shape of an executor");
+		return NULL;
+	}
+	memset(shape, 0, sizeof(*shape));
+	if (make_shape(shape, spec, error) < 0)
 		goto out;
-	executor->owner = true;
-	kk_object_publish(&executor->object);
-	rc = crew_start(executor, spec, error);
+	uint64_t bytes = lay_out(shape);
+	if (own)
+		family = own_family(shape, bytes, error);
+	if (family)
+		executor = new_handle(family, error);
+	if (executor && make_object(executor, shape, bytes, error) < 0) {
+		free_handle(executor);
+		executor = NULL;
+	}
+	if (executor) {
+		executor->owner = true;
+		executor->own_family = own;
+	} else if (own) {
+		kk_family_close(family);
+	}
 out:
 	free(shape);
-	if (rc == KK_OK)
-		return executor;
-	if (executor && executor->owner) {
+	return executor;
+}
+
+struct kk_executor *kk_executor_create(struct kk_family *family, const struct kk_executor_spec *spec,
+                                       struct kk_error *error)
+{
+	static const struct kk_executor_spec defaults;
+	spec = spec ? spec : &defaults;
+	struct kk_executor *executor = executor_make(family, spec, error);
+	if (executor && crew_start(executor, spec, error) < 0) {
 		kk_executor_close(executor);
-	} else {
-		if (executor && executor->object.memory)
-			(void)kk_object_destroy(&executor->object);
-		if (executor)
-			free_handle(executor);
-		if (own)
-			kk_family_close(family);
+		executor = NULL;
 	}
-	return NULL;
+	return executor;
 }
 
 struct kk_executor *kk_executor_open(struct kk_family *family, uint64_t ref, struct kk_error *error)

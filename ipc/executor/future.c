@@ -135,8 +135,11 @@ static bool fetch_death(struct kk_future *future, const struct task *task)
 	char how[64], text[160];
 	uint64_t died = atomic_load(&task->died);
 	end_text((uint32_t)(died & DIED_END_MASK), how, sizeof(how));
-	int length =
-	    snprintf(text, sizeof(text), "its worker %s%s", how[0] == 'k' ? "was " : "", how[0] ? how : "died");
+	int length = snprintf(text, sizeof(text), "its worker %s%s",
+	                      how[0] == 'k' ? "was "
+	                      : how[0]      ? "ended: "
+	                                    : "",
+	                      how[0] ? how : "died");
 	if (died_deaths(died) > 1)
 		length += snprintf(text + length, sizeof(text) - (size_t)length, ", as did %u before it",
 		                   died_deaths(died) - 1);

@@ -96,6 +96,10 @@ struct kk_future {
 /* The view of the calling thread; NULL: `error` says why. */
 struct view *executor_view(struct kk_executor *executor, struct kk_error *error);
 
+/* kk_executor_create, but for the workers. */
+struct kk_executor *executor_make(struct kk_family *family, const struct kk_executor_spec *spec,
+                                  struct kk_error *error);
+
 /* What a task is made of. */
 struct order {
 	kk_function *function;
