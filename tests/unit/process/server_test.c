@@ -382,6 +382,9 @@ static void test_ends_in_peace(void **state)
 	(void)state;
 	for (enum way way = 0; way < WAYS; way++) {
 		for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+			/* Who does not end when he is asked to takes a second. */
+			if (rows[i][0][0] == 'd' && way != BY_FORK && way != BY_FORKED_SERVER)
+				continue;
 			struct harness_result result = harness_exec(
 			    (const char *const[]){KAKEHI_BUILD_DIR "/tests/bin/test_process_server", "--end-in-peace",
 			                          harness_text("%d", way), rows[i][0], NULL},
