@@ -4,7 +4,7 @@
  * Like multiprocessing.connection.wait: connections, queues, futures, the ends of processes, sockets.
  *
  *	struct kk_waitable item[] = {kk_connection_waitable(one), kk_connection_waitable(other),
- *	                             kk_descriptor_waitable(kk_process_pidfd(child), POLLIN)};
+ *	                             kk_descriptor_waitable(kk_process_sentinel(child), POLLIN)};
  *	count = kk_wait_any(item, 3, -1);
  *	if (item[0].is_ready) ...
  *
@@ -40,7 +40,8 @@ struct kk_waitable {
 	bool is_ready; /* the answer                                                               */
 };
 
-/* kk_descriptor_waitable - a descriptor; `events` as for poll(2). For the end of a process: its pidfd and POLLIN. */
+/* kk_descriptor_waitable - a descriptor; `events` as for poll(2). For the end of a process: kk_process_sentinel and
+ * POLLIN. */
 KK_API struct kk_waitable kk_descriptor_waitable(int fd, short events);
 
 /* kk_wait_any - waits until at least one of `count` items is ready and sets is_ready of each. Returns how many are, or
