@@ -43,7 +43,8 @@ static int say_stillborn(const struct kk_process_spec *spec, const struct kk_bir
 	return KK_ERR_MISSING;
 }
 
-/* Both locks are taken, so that the child finds what they guard as it should be. */
+/* Both locks are taken, so that the child finds what they guard as it should be. Locks are taken in this order: list of
+ * the living, one process, private descriptors. */
 static pid_t fork_quietly(struct kk_birth *birth)
 {
 	sigset_t all, old;
@@ -52,12 +53,12 @@ static pid_t fork_quietly(struct kk_birth *birth)
 	/* No handler of the parent's may run in the child. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	kk_private_lock();
 	kk_living_lock();
+	kk_private_lock();
 	pid = fork();
 	int saved = errno;
-	kk_living_unlock();
 	kk_private_unlock();
+	kk_living_unlock();
 	if (pid == 0) {
 		kk_living_forget();
 		kk_birth_run(birth);
