@@ -11,8 +11,12 @@
 /* How long the killed are waited for: one that hangs in the kernel dies later, or never. */
 enum { LAST_WAIT_MS = 10000 };
 
+struct member {
+	struct kk_popen *popen; /* NULL: not started */
+};
+
 struct pipeline {
-	struct kk_popen **popens;
+	struct member *members;
 	struct kk_flow *flows;
 	size_t count, flow_count;
 };
@@ -67,9 +71,9 @@ static int start_one(struct pipeline *pipeline, size_t i, const struct kk_comman
 		command.out = pipe_to_us;
 	if (options->capture && !is_set(&command.err))
 		command.err = pipe_to_us;
-	pipeline->popens[i] = kk_popen_start(&command, input, input ? options->input_bytes : 0, error);
-	if (!pipeline->popens[i])
-		rc = KK_ERR_SYSTEM;
+	pipeline->members[i].popen = kk_popen_start(&command, input, input ? options->input_bytes : 0, error);
+	if (!pipeline->members[i].popen)
+		rc = error->code < 0 ? error->code : KK_ERR_SYSTEM;
 	close_fd(before);
 	close_fd(&ends[1]);
 	*before = ends[0];
@@ -86,12 +90,12 @@ static int start_all(struct pipeline *pipeline, const struct kk_command *command
 		rc = start_one(pipeline, i, commands, options, &before, &own);
 		if (rc == KK_OK)
 			pipeline->flow_count +=
-			    kk_popen_flows(pipeline->popens[i], pipeline->flows + pipeline->flow_count);
+			    kk_popen_flows(pipeline->members[i].popen, pipeline->flows + pipeline->flow_count);
 	}
 	close_fd(&before);
 	if (rc < 0 && error)
 		*error = own;
-	return rc < 0 ? own.code : KK_OK;
+	return rc;
 }
 
 static int wait_all(const struct pipeline *pipeline, int64_t deadline_ms, struct kk_error *error)
@@ -99,8 +103,8 @@ static int wait_all(const struct pipeline *pipeline, int64_t deadline_ms, struct
 	int rc = KK_OK;
 
 	for (size_t i = 0; i < pipeline->count && rc == KK_OK; i++) {
-		rc = kk_popen_wait(pipeline->popens[i], kk_exchange_left(deadline_ms), NULL);
-		kk_popen_say(pipeline->popens[i], rc, error);
+		rc = kk_popen_wait(pipeline->members[i].popen, kk_exchange_left(deadline_ms), NULL);
+		kk_popen_say(pipeline->members[i].popen, rc, error);
 	}
 	return rc;
 }
@@ -109,12 +113,12 @@ static int wait_all(const struct pipeline *pipeline, int64_t deadline_ms, struct
 static const struct kk_popen *culprit(const struct pipeline *pipeline, int code)
 {
 	for (size_t i = 0; i < pipeline->count; i++) {
-		struct kk_popen *popen = pipeline->popens[i];
+		struct kk_popen *popen = pipeline->members[i].popen;
 		if (code == KK_ERR_NO_ROOM ? popen->captures[0].overflowed || popen->captures[1].overflowed
 		                           : kk_popen_poll(popen, NULL) == KK_ERR_EMPTY)
 			return popen;
 	}
-	return pipeline->popens[0];
+	return pipeline->members[0].popen;
 }
 
 /* Ends all of them, whatever they do, and takes what their pipes still hold. The last one first: who reads must not
@@ -124,10 +128,10 @@ static void kill_all(struct pipeline *pipeline)
 	int64_t deadline_ms = kk_exchange_deadline(LAST_WAIT_MS);
 
 	for (size_t i = pipeline->count; i > 0; i--)
-		kk_popen_signal_group(pipeline->popens[i - 1], SIGKILL);
+		kk_popen_signal_group(pipeline->members[i - 1].popen, SIGKILL);
 	for (size_t i = 0; i < pipeline->count; i++) {
-		if (kk_popen_wait(pipeline->popens[i], kk_exchange_left(deadline_ms), NULL) == KK_ERR_TIMEOUT)
-			pipeline->popens[i]->abandon = true;
+		if (kk_popen_wait(pipeline->members[i].popen, kk_exchange_left(deadline_ms), NULL) == KK_ERR_TIMEOUT)
+			pipeline->members[i].popen->abandon = true;
 	}
 	kk_exchange_rest(pipeline->flows, pipeline->flow_count);
 }
@@ -157,7 +161,7 @@ static int check_ends(const struct pipeline *pipeline, const struct kk_completed
 	for (size_t i = 0; i < pipeline->count; i++) {
 		bool unwanted = done[i].end.signal == SIGPIPE && i + 1 < pipeline->count;
 		if (done[i].returncode != 0 && !unwanted)
-			return kk_error_set(error, KK_ERR_FAILED, "%s: %s", pipeline->popens[i]->name,
+			return kk_error_set(error, KK_ERR_FAILED, "%s: %s", pipeline->members[i].popen->name,
 			                    kk_process_obituary(&done[i].end, how, sizeof(how)));
 	}
 	return KK_OK;
@@ -175,7 +179,7 @@ static int run_all(struct pipeline *pipeline, int timeout_ms, struct kk_complete
 	if (rc < 0)
 		kill_all(pipeline);
 	for (size_t i = 0; i < pipeline->count; i++)
-		complete(pipeline->popens[i], &done[i]);
+		complete(pipeline->members[i].popen, &done[i]);
 	return rc;
 }
 
@@ -193,20 +197,22 @@ int kk_run_pipeline(const struct kk_command *commands, size_t count, const struc
 	rc = check(commands, count, options, error);
 	if (rc < 0)
 		return rc;
-	pipeline.popens = calloc(count, sizeof(*pipeline.popens));
+	pipeline.members = calloc(count, sizeof(*pipeline.members));
 	pipeline.flows = calloc(count * KK_POPEN_FLOWS, sizeof(*pipeline.flows));
-	if (!pipeline.popens || !pipeline.flows)
+	if (!pipeline.members || !pipeline.flows) {
 		rc = kk_error_set(error, KK_ERR_MEMORY, "no memory for a pipeline");
-	else
-		rc = start_all(&pipeline, commands, options, error);
+		goto out;
+	}
+	rc = start_all(&pipeline, commands, options, error);
 	if (rc == KK_OK)
 		rc = run_all(&pipeline, timeout_ms, done, error);
 	if (rc == KK_OK && options->check)
 		rc = check_ends(&pipeline, done, error);
-	for (size_t i = count; pipeline.popens && i > 0; i--)
-		kk_popen_free(pipeline.popens[i - 1]);
+out:
+	for (size_t i = count; pipeline.members && i > 0; i--)
+		kk_popen_free(pipeline.members[i - 1].popen);
 	free(pipeline.flows);
-	free(pipeline.popens);
+	free(pipeline.members);
 	return rc;
 }
 
