@@ -228,7 +228,8 @@ int kk_object_make(struct kk_family *family, const struct kk_kind *kind, uint64_
 		return kk_error_set(error, KK_ERR_INVALID, "a %s cannot have that many bytes", kind->name);
 	/* A burial could not settle it. */
 	if (kk_kind_of(kind->number) != kind)
-		return kk_error_set(error, KK_ERR_INVALID, "a %s is not among the kinds that families know", kind->name);
+		return kk_error_set(error, KK_ERR_INVALID, "a %s is not among the kinds that families know",
+		                    kind->name);
 	int seat = kk_family_seat(family);
 	if (seat < 0)
 		return kk_error_set(error, seat, "no seat in the family");
