@@ -126,7 +126,15 @@ static struct kk_executor *new_handle(struct kk_family *family, struct kk_error 
 	return executor;
 }
 
-static void free_handle(struct kk_executor *executor)
+void executor_free(struct kk_executor *executor)
+{
+	pthread_cond_destroy(&executor->keeper_changed);
+	pthread_mutex_destroy(&executor->lock);
+	free(executor);
+}
+
+/* All but what its futures need. */
+static void empty_handle(struct kk_executor *executor)
 {
 	for (unsigned i = 0; i <= KK_SEAT_MAX; i++) {
 		struct view *view = atomic_load(&executor->view[i]);
@@ -138,10 +146,13 @@ static void free_handle(struct kk_executor *executor)
 		view_close(&executor->look);
 	if (executor->bell >= 0)
 		close(executor->bell);
-	pthread_cond_destroy(&executor->keeper_changed);
-	pthread_mutex_destroy(&executor->lock);
 	free(executor->holds);
-	free(executor);
+}
+
+static void free_handle(struct kk_executor *executor)
+{
+	empty_handle(executor);
+	executor_free(executor);
 }
 
 static int attach(struct kk_executor *executor, struct kk_error *error)
@@ -226,8 +237,7 @@ static int make_object(struct kk_executor *executor, const struct executor_memor
 	return rc;
 }
 
-struct kk_executor *executor_make(struct kk_family *family, const struct kk_executor_spec *spec,
-                                  struct kk_error *error)
+struct kk_executor *executor_make(struct kk_family *family, const struct kk_executor_spec *spec, struct kk_error *error)
 {
 	struct executor_memory *shape = aligned_alloc(64, sizeof(*shape));
 	struct kk_executor *executor = NULL;
@@ -334,13 +344,25 @@ void kk_executor_close(struct kk_executor *executor)
 	if (owner)
 		(void)kk_executor_shutdown(executor, true, false);
 	crew_free(executor);
+	struct view *view = executor_view(executor, NULL);
+	pthread_mutex_lock(&executor->lock);
+	if (view)
+		(void)futures_fetch(executor, view);
+	pthread_mutex_unlock(&executor->lock);
 	keeper_stop(executor);
 	handles_remove(executor);
+	pthread_mutex_lock(&executor->lock);
+	futures_part(executor, view);
+	empty_handle(executor);
+	executor->closed = true;
+	bool last = executor->futures == 0;
+	pthread_mutex_unlock(&executor->lock);
 	if (owner)
 		(void)kk_object_destroy(&executor->object);
-	free_handle(executor);
 	if (own_family)
 		kk_family_close(family);
+	if (last)
+		executor_free(executor);
 }
 
 /* ---- submitting */

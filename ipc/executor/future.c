@@ -19,7 +19,9 @@ static struct task *task_of(const struct kk_future *future)
 
 static int ended_as(const struct kk_future *future)
 {
-	return atomic_load_explicit(&future->ended, memory_order_acquire);
+	int ended = atomic_load_explicit(&future->ended, memory_order_acquire);
+	/* A forked child may have closed what its parent's futures belong to. */
+	return ended == 0 && atomic_load(&future->executor->closed) ? ENDED_MISSING : ended;
 }
 
 static void set_ended(struct kk_future *future, int as)
@@ -61,8 +63,9 @@ static void let_go(struct kk_future *future, const struct view *view)
 		executor->last = future->before;
 	executor->held--;
 	atomic_store(&future->held, false);
-	if (--executor->holds[future->handle] == 0)
-		task_release(view, future->handle, future->life, atomic_load(&executor->lane));
+	unsigned lane = atomic_load(&executor->lane);
+	if (--executor->holds[future->handle] == 0 && lane != NO_LANE)
+		task_release(view, future->handle, future->life, lane);
 }
 
 struct kk_future *future_new(struct kk_executor *executor, uint32_t handle, uint64_t life)
@@ -75,6 +78,7 @@ struct kk_future *future_new(struct kk_executor *executor, uint32_t handle, uint
 	future->handle = handle;
 	future->users = 1;
 	pthread_mutex_lock(&executor->lock);
+	executor->futures++;
 	list(future);
 	pthread_mutex_unlock(&executor->lock);
 	return future;
@@ -84,6 +88,7 @@ void future_drop(struct kk_future *future)
 {
 	if (--future->users > 0)
 		return;
+	future->executor->futures--;
 	while (future->callbacks) {
 		struct callback *callback = future->callbacks;
 		future->callbacks = callback->next;
@@ -166,9 +171,9 @@ static bool hold(struct kk_future *future, const struct view *view)
 
 bool future_fetch(struct kk_future *future, const struct view *view)
 {
-	struct task *task = task_of(future);
 	if (ended_as(future) || !hold(future, view))
 		return true;
+	struct task *task = task_of(future);
 	uint64_t word = atomic_load(&task->word);
 	if (word_life(word) != future->life || !word_ended(word))
 		return false;
@@ -187,10 +192,10 @@ bool future_fetch(struct kk_future *future, const struct view *view)
 
 bool future_settled(struct kk_future *future)
 {
-	const struct task *task = task_of(future);
-	uint64_t word = atomic_load(&task->word);
 	if (ended_as(future))
 		return true;
+	const struct task *task = task_of(future);
+	uint64_t word = atomic_load(&task->word);
 	if (word_life(word) != future->life)
 		return !atomic_load(&future->held);
 	if (!word_ended(word))
@@ -215,6 +220,26 @@ uint32_t futures_fetch(struct kk_executor *executor, const struct view *view)
 			fetched += future_fetch(future, view);
 	}
 	return fetched;
+}
+
+void futures_part(struct kk_executor *executor, const struct view *view)
+{
+	while (executor->first) {
+		set_ended(executor->first, ENDED_MISSING);
+		executor->first->code = KK_ERR_MISSING;
+		if (view)
+			let_go(executor->first, view);
+		else
+			executor->first = executor->first->after;
+	}
+	while (executor->watched) {
+		struct kk_future *future = executor->watched;
+		executor->watched = future->next_watched;
+		future->is_watched = false;
+		future_drop(future);
+	}
+	executor->done_first = NULL;
+	executor->done_last = &executor->done_first;
 }
 
 /* ---- waiting */
@@ -266,12 +291,12 @@ int future_adopt(struct kk_future *future)
 static int await_end(struct kk_future *future, int timeout_ms)
 {
 	struct kk_executor *executor = future->executor;
-	struct task *task = task_of(future);
 	int64_t deadline_ns = timeout_ms <= 0 ? timeout_ms : kk_family_deadline(timeout_ms);
 	unsigned round = 0;
 	int rc = KK_OK;
 	if (ended_as(future))
 		return KK_OK;
+	struct task *task = task_of(future);
 	struct view *view = executor_view(executor, NULL);
 	if (!view)
 		return KK_ERR_FULL;
@@ -349,8 +374,10 @@ bool kk_future_done(struct kk_future *future)
 
 bool kk_future_running(struct kk_future *future)
 {
+	if (ended_as(future))
+		return false;
 	uint64_t word = atomic_load(&task_of(future)->word);
-	return !ended_as(future) && word_life(word) == future->life && word_state(word) == TASK_RUNNING;
+	return word_life(word) == future->life && word_state(word) == TASK_RUNNING;
 }
 
 bool kk_future_cancelled(struct kk_future *future)
@@ -362,8 +389,8 @@ bool kk_future_cancelled(struct kk_future *future)
 
 bool kk_future_cancel(struct kk_future *future)
 {
-	struct view *view = executor_view(future->executor, NULL);
-	if (ended_as(future) || !view)
+	struct view *view = ended_as(future) ? NULL : executor_view(future->executor, NULL);
+	if (!view)
 		return ended_as(future) == TASK_CANCELLED;
 	return task_cancel(view, future->handle, future->life);
 }
@@ -396,6 +423,7 @@ struct kk_future *kk_future_open(struct kk_executor *executor, uint64_t ref, str
 	future->handle = handle;
 	future->users = 1;
 	pthread_mutex_lock(&executor->lock);
+	executor->futures++;
 	bool held = hold(future, view);
 	if (!held)
 		future_drop(future);
@@ -411,7 +439,8 @@ void kk_future_free(struct kk_future *future)
 	if (!future)
 		return;
 	struct kk_executor *executor = future->executor;
-	struct view *view = executor_view(executor, NULL);
+	/* One that has ended is held by nobody, and may have outlived its executor. */
+	struct view *view = ended_as(future) ? NULL : executor_view(executor, NULL);
 	pthread_mutex_lock(&executor->lock);
 	/* Nobody is to hear of it any more, but by its callbacks. */
 	if (future->watch_wanted)
@@ -423,7 +452,10 @@ void kk_future_free(struct kk_future *future)
 			set_ended(future, ENDED_MISSING);
 	}
 	future_drop(future);
+	bool last = executor->closed && executor->futures == 0;
 	pthread_mutex_unlock(&executor->lock);
+	if (last)
+		executor_free(executor);
 }
 
 /* ---- being told */
@@ -431,6 +463,10 @@ void kk_future_free(struct kk_future *future)
 int kk_future_add_done_callback(struct kk_future *future, void (*call)(struct kk_future *future, void *arg), void *arg)
 {
 	struct kk_executor *executor = future->executor;
+	if (ended_as(future) && !atomic_load(&future->is_watched)) {
+		call(future, arg);
+		return KK_OK;
+	}
 	struct callback *callback = malloc(sizeof(*callback));
 	struct view *view = executor_view(executor, NULL);
 	int rc = callback && view ? future_adopt(future) : KK_ERR_MEMORY;
@@ -457,6 +493,8 @@ int kk_future_add_done_callback(struct kk_future *future, void (*call)(struct kk
 int kk_future_watch(struct kk_future *future)
 {
 	struct kk_executor *executor = future->executor;
+	if (executor->closed)
+		return KK_ERR_CLOSED;
 	struct view *view = executor_view(executor, NULL);
 	int rc = view ? future_adopt(future) : KK_ERR_FULL;
 	if (rc < 0)

@@ -63,6 +63,9 @@ struct kk_executor {
 	struct kk_future *done_first, **done_last;
 	int bell; /* eventfd; -1: nobody asked for it */
 
+	_Atomic bool closed; /* only its futures are left, all of them fetched or given up */
+	size_t futures;      /* that were not dropped; the last one of a closed handle frees it */
+
 	struct kk_executor *next_handle; /* of this process: fork.c */
 };
 
@@ -87,7 +90,7 @@ struct kk_future {
 	struct callback *callbacks;
 	struct kk_future *before, *after; /* in the list of the executor */
 	struct kk_future *next_watched, *next_done;
-	bool is_watched;
+	_Atomic bool is_watched; /* by the keeper: changed under the lock */
 	_Alignas(16) unsigned char small[64];
 };
 
@@ -95,6 +98,9 @@ struct kk_future {
 
 /* The view of the calling thread; NULL: `error` says why. */
 struct view *executor_view(struct kk_executor *executor, struct kk_error *error);
+
+/* Frees a closed handle without futures. */
+void executor_free(struct kk_executor *executor);
 
 /* kk_executor_create, but for the workers. */
 struct kk_executor *executor_make(struct kk_family *family, const struct kk_executor_spec *spec,
@@ -136,6 +142,8 @@ bool future_fetch(struct kk_future *future, const struct view *view);
 uint32_t futures_fetch(struct kk_executor *executor, const struct view *view);
 /* One user less: the last one frees it. */
 void future_drop(struct kk_future *future);
+/* Of a handle that is being closed: nothing in them needs the executor any more. */
+void futures_part(struct kk_executor *executor, const struct view *view);
 /* The keeper shall care about it, and is a user of it from now on. False: it has ended, and is fetched. */
 bool future_put_under_watch(struct kk_future *future, const struct view *view);
 /* A forked child's first use of an inherited one: holds the task for its own lane. KK_ERR_MISSING. Takes the lock. */

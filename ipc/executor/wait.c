@@ -32,6 +32,9 @@ static int watch(const struct place *place, struct kk_future *const *futures, si
 {
 	for (size_t i = 0; i < count; i++) {
 		struct kk_executor *executor = futures[i]->executor;
+		/* It may have outlived its executor. */
+		if (kk_future_done(futures[i]))
+			continue;
 		struct view *view = executor_view(executor, NULL);
 		int rc = view ? future_adopt(futures[i]) : KK_ERR_FULL;
 		if (rc < 0)

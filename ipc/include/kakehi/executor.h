@@ -72,8 +72,9 @@ KK_API struct kk_executor *kk_executor_open(struct kk_family *family, uint64_t r
 KK_API uint64_t kk_executor_ref(const struct kk_executor *executor);
 KK_API struct kk_family *kk_executor_family(const struct kk_executor *executor);
 
-/* kk_executor_close - frees the handle, and lets go of the futures of this process, which must not be used after it.
- * In the process that created it: first shuts down (waiting), and at last destroys it. NULL does nothing. */
+/* kk_executor_close - frees the handle. In the process that created it: first shuts down (waiting), and at last
+ * destroys it. Futures of this process stay, and are to be freed as ever: those that have ended keep their answers,
+ * others say KK_ERR_MISSING. NULL does nothing. */
 KK_API void kk_executor_close(struct kk_executor *executor);
 
 /* kk_executor_submit - has `function` called with a copy of `bytes` bytes. Returns its future, which is the caller's:

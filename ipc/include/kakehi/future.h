@@ -62,7 +62,8 @@ KK_API bool kk_future_cancel(struct kk_future *future);
 KK_API int kk_future_add_done_callback(struct kk_future *future, void (*callback)(struct kk_future *future, void *arg),
                                        void *arg);
 
-/* kk_future_watch - when it has ended, kk_executor_next_done returns it. 0; KK_ERR_MISSING. */
+/* kk_future_watch - when it has ended, kk_executor_next_done returns it. 0; KK_ERR_MISSING,
+ * KK_ERR_CLOSED: its executor is closed. */
 KK_API int kk_future_watch(struct kk_future *future);
 
 enum kk_wait_for {
