@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 /* ---- what is called */
@@ -700,6 +701,26 @@ static void threads_start_them(void)
 }
 WAY_TESTS(threads_start_them)
 
+static void do_not_care(int signal)
+{
+	(void)signal;
+}
+
+/* Signals that interrupt whatever waits. */
+static void signals_come_all_the_time(void)
+{
+	const struct sigaction action = {.sa_handler = do_not_care};
+	const struct itimerval often = {{0, 500}, {0, 500}}, never = {{0, 0}, {0, 0}};
+	bool failed = false;
+
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	start_some(&failed);
+	setitimer(ITIMER_REAL, &never, NULL);
+	assert_false(failed);
+}
+WAY_TESTS(signals_come_all_the_time)
+
 static void *join_it(void *process)
 {
 	return (void *)(intptr_t)kk_process_join(process, 20000);
@@ -838,6 +859,7 @@ static const struct CMUnitTest tests[] = {
     WAY_ROWS(many_at_a_time),
     WAY_ROWS(a_thousand_leave_nothing),
     WAY_ROWS(threads_start_them),
+    WAY_ROWS(signals_come_all_the_time),
     WAY_ROWS(threads_wait_for_one),
     cmocka_unit_test(test_handles_are_the_parents),
     cmocka_unit_test(test_functions_need_names_elsewhere),
