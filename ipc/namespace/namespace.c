@@ -118,7 +118,7 @@ int kk_namespace_set_ref(struct kk_namespace *space, const char *name, uint64_t 
 
 int kk_namespace_get_int(const struct kk_namespace *space, const char *name, int64_t *to)
 {
-	uint64_t bits;
+	uint64_t bits = 0;
 	int rc = get_number(space, name, KK_ATTRIBUTE_INT, &bits);
 	if (rc == KK_OK)
 		*to = (int64_t)bits;
@@ -127,7 +127,7 @@ int kk_namespace_get_int(const struct kk_namespace *space, const char *name, int
 
 int kk_namespace_get_double(const struct kk_namespace *space, const char *name, double *to)
 {
-	uint64_t bits;
+	uint64_t bits = 0;
 	int rc = get_number(space, name, KK_ATTRIBUTE_DOUBLE, &bits);
 	if (rc == KK_OK)
 		memcpy(to, &bits, sizeof(*to));
