@@ -194,6 +194,52 @@ static void test_deaths(void **state)
 	drop(2);
 }
 
+static int send_ten(unsigned i)
+{
+	for (int number = 0; number < 10; number++)
+		if (kk_connection_send_bytes(end[i][1], &number, sizeof(number), -1) != KK_OK)
+			return 1;
+	kk_connection_close(end[i][1]);
+	return 0;
+}
+
+/* Receives from all of them until each has closed its end. */
+static void test_all_that_was_sent(void **state)
+{
+	(void)state;
+	struct kk_waitable open[PIPES];
+	unsigned count = PIPES, got = 0;
+	make(PIPES);
+	for (unsigned i = 0; i < PIPES; i++) {
+		pid_t child = fork();
+		assert_true(child >= 0);
+		if (child == 0)
+			_exit(send_ten(i));
+	}
+	memcpy(open, item, sizeof(open));
+	while (count > 0) {
+		assert_true(kk_wait_any(open, count, -1) > 0);
+		for (unsigned i = 0; i < count; i++) {
+			int number;
+			if (!open[i].is_ready)
+				continue;
+			int rc = kk_connection_recv_bytes_into(open[i].object, &number, sizeof(number), NULL, 0);
+			got += rc == KK_OK;
+			if (rc != KK_OK) {
+				assert_int_equal(rc, KK_ERR_CLOSED);
+				open[i--] = open[--count];
+			}
+		}
+	}
+	assert_int_equal(got, 10 * PIPES);
+	for (unsigned i = 0; i < PIPES; i++) {
+		int status;
+		assert_true(wait(&status) > 0);
+		assert_int_equal(status, 0);
+	}
+	drop(PIPES);
+}
+
 /* More than the kernel waits for at once. */
 static void test_very_many(void **state)
 {
@@ -212,7 +258,7 @@ static void test_very_many(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_what_is_ready), cmocka_unit_test(test_time_outs), cmocka_unit_test(test_sleeping),
-    cmocka_unit_test(test_deaths),        cmocka_unit_test(test_very_many),
+    cmocka_unit_test(test_what_is_ready),     cmocka_unit_test(test_time_outs), cmocka_unit_test(test_sleeping),
+    cmocka_unit_test(test_all_that_was_sent), cmocka_unit_test(test_deaths),    cmocka_unit_test(test_very_many),
 };
 HARNESS_MAIN(tests)
