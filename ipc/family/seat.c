@@ -110,13 +110,12 @@ bool kk_family_alive(struct kk_family *family, unsigned seat)
 
 /* ---- sitting down */
 
-/* The seat that this thread used last, and all that it has. Small enough for the room that the dynamic linker keeps, so
- * that every operation of every object finds it without a call. */
+/* The seat that this thread used last, and all that it has. */
 static _Thread_local struct {
 	struct kk_family *family;
 	int seat;
 	struct sitting *sittings;
-} self __attribute__((tls_model("initial-exec")));
+} self;
 
 static pthread_key_t ends; /* has a value in each thread that sits somewhere */
 
