@@ -11,7 +11,8 @@ declare -A packages=(
 		libfyaml-dev libcurl4-openssl-dev libc-ares-dev libssl-dev libvips-dev libglib2.0-dev
 		libjpeg62-turbo-dev liblcms2-dev libxxhash-dev libseccomp-dev libjansson-dev libzstd-dev zlib1g-dev
 		libcmocka-dev libmicrohttpd-dev libuv1-dev libsqlite3-dev python3"
-	[test]="g++ groff-base openssl nginx-light mate-backgrounds ca-certificates spin python3 python3-jsonschema python3-yaml zstd"
+	[test]="g++ groff-base openssl nginx-light mate-backgrounds ca-certificates spin python3
+		python3-jsonschema python3-yaml zstd"
 	[demo]="mate-backgrounds ca-certificates"
 	[fuzz]="clang libclang-rt-14-dev"
 	[lint]="clang clang-format clang-tidy shellcheck"
