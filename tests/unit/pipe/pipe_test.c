@@ -157,6 +157,10 @@ static void test_poll(void **state)
 		assert_int_equal(kk_connection_poll(end[1], i - 1), KK_OK);
 	assert_string_equal(get(end[1]), "x");
 	assert_int_equal(kk_connection_poll(end[1], 0), KK_ERR_TIMEOUT);
+	/* An empty message is one. */
+	assert_int_equal(put(end[0], ""), KK_OK);
+	assert_int_equal(kk_connection_poll(end[1], 0), KK_OK);
+	assert_string_equal(get(end[1]), "");
 	kk_connection_shut(end[0]);
 	assert_int_equal(kk_connection_poll(end[1], -1), KK_OK);
 	drop();
