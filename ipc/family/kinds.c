@@ -6,8 +6,8 @@
 #include "shareable/kinds.h"
 #include "sync/kinds.h"
 
-/* One a line, in the order of their numbers.
- * clang-format off */
+/* One a line, in the order of their numbers. */
+/* clang-format off */
 static const struct kk_kind *const kinds[KK_KIND_COUNT] = {
 	[KK_KIND_LOCK] = &kk_kind_lock,
 	[KK_KIND_SEMAPHORE] = &kk_kind_semaphore,
@@ -15,6 +15,8 @@ static const struct kk_kind *const kinds[KK_KIND_COUNT] = {
 	[KK_KIND_FLAG] = &kk_kind_flag,
 	[KK_KIND_BARRIER] = &kk_kind_barrier,
 	[KK_KIND_QUEUE] = &kk_kind_queue,
+	[KK_KIND_LIFO] = &kk_kind_lifo,
+	[KK_KIND_PRIORITY] = &kk_kind_priority,
 	[KK_KIND_PIPE] = &kk_kind_pipe,
 	[KK_KIND_VALUE] = &kk_kind_value,
 	[KK_KIND_ARRAY] = &kk_kind_array,

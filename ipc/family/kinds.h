@@ -10,6 +10,8 @@ const struct kk_kind *kk_kind_of(uint32_t number);
 
 extern const struct kk_kind kk_kind_memory;
 extern const struct kk_kind kk_kind_queue;
+extern const struct kk_kind kk_kind_lifo;
+extern const struct kk_kind kk_kind_priority;
 extern const struct kk_kind kk_kind_pipe;
 extern const struct kk_kind kk_kind_dict;
 extern const struct kk_kind kk_kind_list;
