@@ -4,12 +4,16 @@
 # prefix: a tree can be moved or installed below DESTDIR and used there.
 include(CMakePackageConfigHelpers)
 
-install(DIRECTORY ipc/include/kakehi engine/include/kakehi DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-  FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY ipc/include/kakehi engine/include/kakehi manager/include/kakehi
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 install(TARGETS kakehi RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS kakehi_shared kakehi_static EXPORT kakehiTargets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+
+# libkakehi-manager: its static form is for pkg-config alone, which knows of libcrypto.
+install(TARGETS kakehi_manager_shared EXPORT kakehiTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS kakehi_manager_static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
 set(kakehi_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/kakehi)
 install(EXPORT kakehiTargets NAMESPACE kakehi:: DESTINATION ${kakehi_package_dir})
@@ -24,12 +28,15 @@ install(FILES ${CMAKE_BINARY_DIR}/cmake/kakehiConfig.cmake ${CMAKE_BINARY_DIR}/c
 file(RELATIVE_PATH kakehi_prefix_from_pc /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 string(REGEX REPLACE "/$" "" kakehi_prefix_from_pc ${kakehi_prefix_from_pc})
 configure_file(cmake/kakehi.pc.in ${CMAKE_BINARY_DIR}/cmake/kakehi.pc @ONLY)
-install(FILES ${CMAKE_BINARY_DIR}/cmake/kakehi.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+configure_file(cmake/kakehi-manager.pc.in ${CMAKE_BINARY_DIR}/cmake/kakehi-manager.pc @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/cmake/kakehi.pc ${CMAKE_BINARY_DIR}/cmake/kakehi-manager.pc
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 # The headers of the toolkit as man pages. Who has no Python does without.
 find_package(Python3 COMPONENTS Interpreter)
 if(Python3_FOUND)
-  file(GLOB kakehi_headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/ipc/include/kakehi/*.h)
+  file(GLOB kakehi_headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/ipc/include/kakehi/*.h
+    ${CMAKE_SOURCE_DIR}/manager/include/kakehi/*.h)
   set(kakehi_manual ${CMAKE_SOURCE_DIR}/cmake/manual.py)
   add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/man/made
     COMMAND Python3::Interpreter ${kakehi_manual} ${PROJECT_VERSION} ${CMAKE_BINARY_DIR}/man/man3 ${kakehi_headers}
