@@ -57,6 +57,24 @@ static int look(const struct kk_queue *queue, struct queue_side *side, uint32_t 
 	return may_come_back(queue, side) ? KK_ERR_EMPTY : KK_ERR_CLOSED;
 }
 
+/* For kk_wait_any: would a get that does not wait find something, or the end? */
+static bool is_ready(void *object)
+{
+	const struct kk_queue *queue = object;
+	if (kk_queue_size(queue) > 0)
+		return true;
+	return kk_ring_closed(queue->looker->ring[QUEUE_WORK]) && !may_come_back(queue, queue->looker);
+}
+
+struct kk_waitable kk_queue_waitable(struct kk_queue *queue)
+{
+	return (struct kk_waitable){.object = queue,
+	                            .ready = is_ready,
+	                            .event = kk_ring_items_event(queue->looker->ring[QUEUE_WORK]),
+	                            .family = queue->object.family,
+	                            .fd = -1};
+}
+
 static int spin(const struct kk_queue *queue, struct queue_side *side, uint32_t *handles, int max)
 {
 	int taken = KK_ERR_EMPTY;

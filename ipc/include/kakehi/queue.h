@@ -22,6 +22,7 @@
 #define KAKEHI_QUEUE_H
 
 #include <kakehi/family.h>
+#include <kakehi/wait_any.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -133,6 +134,10 @@ struct kk_casualty {
 /* kk_queue_casualty - whom the last KK_ERR_DIED told the calling thread of. 0 or KK_ERR_MISSING. Of deaths of which
  * nobody was told yet, as many as there are seats are kept; until somebody is told, each takes the place of an item. */
 KK_API int kk_queue_casualty(struct kk_queue *queue, struct kk_casualty *casualty);
+
+/* kk_queue_waitable - for kk_wait_any: ready when a kk_queue_get would not wait. Who is told so should get; the handle
+ * must outlive the waiting. */
+KK_API struct kk_waitable kk_queue_waitable(struct kk_queue *queue);
 
 /* ---- joinable queues */
 

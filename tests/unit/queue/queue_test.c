@@ -316,6 +316,29 @@ static void test_wait_for_each_other(void **state)
 	drop(queue);
 }
 
+static void test_wait_any(void **state)
+{
+	(void)state;
+	struct kk_queue *one = make(&(struct kk_queue_spec){.capacity = 2, .item_max = 8});
+	struct kk_queue *other = make(&(struct kk_queue_spec){.capacity = 2, .item_max = 8});
+	struct kk_waitable items[2] = {kk_queue_waitable(one), kk_queue_waitable(other)};
+	struct task task;
+	assert_int_equal(kk_wait_any(items, 2, 0), KK_ERR_TIMEOUT);
+	for (int i = 0; i < 50; i++) {
+		start(&task, i % 2 ? one : other, put_one);
+		assert_int_equal(kk_wait_any(items, 2, -1), 1);
+		assert_int_equal(items[0].is_ready, i % 2);
+		assert_string_equal(next(i % 2 ? one : other), "one");
+		assert_int_equal(finish(&task), KK_OK);
+	}
+	assert_int_equal(kk_queue_shutdown(other), KK_OK);
+	assert_int_equal(kk_wait_any(items, 2, -1), 1);
+	assert_true(items[1].is_ready);
+	assert_string_equal(next(other), "CLOSED");
+	kk_queue_destroy(one);
+	drop(other);
+}
+
 /* ---- many at once */
 
 static void test_many(void **state)
@@ -910,6 +933,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_time_outs),
     cmocka_unit_test(test_waiting_costs_nothing),
     cmocka_unit_test(test_wait_for_each_other),
+    cmocka_unit_test(test_wait_any),
     cmocka_unit_test(test_many),
     cmocka_unit_test(test_in_place),
     cmocka_unit_test(test_shutdown),
