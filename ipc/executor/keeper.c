@@ -157,6 +157,9 @@ static void *keep(void *arg)
 		leaving = executor->keeper_state == KEEPER_LEAVING;
 		pthread_mutex_unlock(&executor->lock);
 	}
+	/* What has ended by now is told before its future loses its executor. */
+	while (rc == KK_OK && attend(executor, view))
+		;
 	/* Buries itself: the lane, and all that it held, is free when this returns. */
 	(void)kk_family_leave(family);
 	thread_ended();
