@@ -2,6 +2,8 @@
 /* kk_manager: objects by name, among relatives. (Strangers: server_test.c.) */
 #include "harness.h"
 #include <kakehi/manager.h>
+#include <kakehi/process.h>
+#include <kakehi/queue.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +116,36 @@ static void test_nested(void **state)
 	kk_manager_close(manager);
 }
 
+static void test_nested_queue(void **state)
+{
+	(void)state;
+	static const struct kk_queue_spec spec = {.capacity = 4, .item_max = 16};
+	uint64_t ref = 0;
+	char to[16];
+	struct kk_manager *manager = begin();
+	struct kk_family *family = kk_manager_family(manager);
+	struct kk_list *list = kk_manager_list(manager, "list", &list_shape, NULL);
+	struct kk_queue *queue = kk_queue_create(family, &spec, NULL);
+	assert_non_null(list);
+	assert_non_null(queue);
+	assert_int_equal(kk_list_append_ref(list, kk_queue_ref(queue)), KK_OK);
+	assert_int_equal(kk_manager_add(manager, "queue", kk_queue_ref(queue)), KK_OK);
+	assert_int_equal(kk_queue_put(queue, "123", 3, -1), KK_OK);
+	kk_queue_close(queue);
+	assert_int_equal(kk_list_get_ref(list, 0, &ref), KK_OK);
+	queue = kk_queue_open(family, ref, NULL);
+	assert_non_null(queue);
+	assert_int_equal(kk_queue_get(queue, to, sizeof(to), 0), 3);
+	kk_queue_close(queue);
+	assert_int_equal(kk_manager_find(manager, "queue", &ref), KK_OK);
+	queue = kk_queue_open(family, ref, NULL);
+	assert_non_null(queue);
+	assert_int_equal(kk_queue_get(queue, to, sizeof(to), 0), KK_ERR_EMPTY);
+	kk_queue_close(queue);
+	kk_list_close(list);
+	kk_manager_close(manager);
+}
+
 enum { CHILDREN = 6, NAMES = 20 };
 
 /* All of them ask for the same names at once. */
@@ -156,10 +188,69 @@ static void test_race_for_names(void **state)
 	kk_manager_close(manager);
 }
 
+/* A member that was started in any way, and knows the family and one number. */
+static int fill(struct kk_call *call)
+{
+	struct kk_error error = {0};
+	struct kk_manager *manager = kk_manager_open(call->family, *(const uint64_t *)call->args, &error);
+	struct kk_list *list = manager ? kk_manager_list(manager, "list", NULL, &error) : NULL;
+	struct kk_dict *dict = list ? kk_manager_dict(manager, "made by the child", &dict_shape, &error) : NULL;
+	int rc = dict ? kk_list_append(list, KK_TEXT("child")) : kk_call_fail(call, error.code, "%s", error.text);
+	if (rc == KK_OK)
+		rc = kk_dict_add(dict, KK_TEXT("children"), 1, NULL);
+	kk_dict_close(dict);
+	kk_list_close(list);
+	kk_manager_close(manager);
+	return rc;
+}
+KK_FUNCTION(fill)
+
+static void test_start_methods(void **state)
+{
+	(void)state;
+	static const enum kk_start_method methods[] = {KK_START_FORK, KK_START_SPAWN, KK_START_FORKSERVER};
+	struct kk_manager *manager = begin();
+	struct kk_list *list = kk_manager_list(manager, "list", &list_shape, NULL);
+	uint64_t ref = kk_manager_ref(manager);
+	int64_t count = 0;
+	struct kk_process_server *fork_server = kk_process_server_start(KK_START_SPAWN, NULL);
+	assert_non_null(fork_server);
+	assert_non_null(list);
+	for (int i = 0; i < 3; i++) {
+		struct kk_process_spec spec = {.call = fill,
+		                               .args = &ref,
+		                               .args_bytes = sizeof(ref),
+		                               .family = kk_manager_family(manager),
+		                               .server = i == 2 ? fork_server : NULL,
+		                               .method = methods[i]};
+		struct kk_error error = {0};
+		struct kk_process_end end;
+		struct kk_process *process = kk_process_spawn(&spec, &error);
+		if (!process)
+			fail_msg("%s", error.text);
+		assert_int_equal(kk_process_wait(process, -1, &end), KK_OK);
+		assert_int_equal(end.signal, 0);
+		assert_int_equal(end.code, 0);
+		kk_process_free(process);
+	}
+	assert_int_equal(kk_list_count(list, KK_TEXT("child")), 3);
+	struct kk_dict *dict = kk_manager_dict(manager, "made by the child", NULL, NULL);
+	assert_non_null(dict);
+	assert_int_equal(kk_dict_add(dict, KK_TEXT("children"), 0, &count), KK_OK);
+	assert_int_equal(count, 3);
+	kk_dict_close(dict);
+	kk_list_close(list);
+	kk_manager_close(manager);
+	kk_process_server_stop(fork_server);
+}
+
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_names),
-    cmocka_unit_test(test_second_handle),
-    cmocka_unit_test(test_nested),
-    cmocka_unit_test(test_race_for_names),
+    cmocka_unit_test(test_names),        cmocka_unit_test(test_second_handle),  cmocka_unit_test(test_nested),
+    cmocka_unit_test(test_nested_queue), cmocka_unit_test(test_race_for_names), cmocka_unit_test(test_start_methods),
 };
-HARNESS_MAIN(tests)
+
+int main(int argc, char **argv)
+{
+	kk_function_main(argc, argv);
+	return harness_run(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
+}

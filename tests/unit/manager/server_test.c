@@ -4,6 +4,7 @@
 #include "harness.h"
 #include <kakehi/manager.h>
 #include <kakehi/manager_server.h>
+#include <kakehi/record.h>
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -731,6 +732,64 @@ static void test_forked_client(void **state)
 	assert_int_equal(waitpid(server, NULL, 0), server);
 }
 
+/* The port that a server had is free for the next one at once. */
+static void test_rapid_restart(void **state)
+{
+	(void)state;
+	struct kk_server_spec spec = tcp_spec;
+	struct kk_server *server = serve(&spec);
+	char *address = harness_text("%s", kk_server_address(server));
+	for (int i = 0; i < 5; i++) {
+		struct kk_client *client = client_of(server, key);
+		struct kk_proxy *proxy = kk_client_make(client, "counter", NULL, 0, NULL);
+		assert_int_equal(add_to(proxy, 1), 1);
+		/* The server is the one who ends the connection. */
+		kk_server_free(server);
+		kk_proxy_close(proxy);
+		kk_client_close(client);
+		spec.address = address;
+		server = serve(&spec);
+	}
+	kk_server_free(server);
+}
+
+/* Values of all types come back as they went. */
+static void test_records(void **state)
+{
+	(void)state;
+	unsigned char buffer[400];
+	struct kk_record_writer writer;
+	struct kk_record_value value;
+	struct kk_error error = {0};
+	const void *data;
+	void *result;
+	size_t bytes, result_bytes;
+	char before[300], after[300];
+	kk_record_begin(&writer, buffer, sizeof(buffer));
+	kk_record_put_list(&writer);
+	kk_record_put_string(&writer, "hello world", SIZE_MAX);
+	kk_record_put_none(&writer);
+	kk_record_put_bool(&writer, true);
+	kk_record_put_double(&writer, 2.25);
+	kk_record_put_string(&writer, "\xd0\xbf\xd1\x80\xd0\xb8", SIZE_MAX);
+	kk_record_put_bytes(&writer, "hall\xe5", 5);
+	kk_record_end(&writer);
+	assert_int_equal(kk_record_finish(&writer, &data, &bytes, &error), KK_OK);
+	struct kk_server *server = serve(&tcp_spec);
+	struct kk_client *client = client_of(server, key);
+	struct kk_proxy *proxy = kk_client_make(client, "counter", NULL, 0, NULL);
+	assert_int_equal(kk_proxy_call(proxy, "echo", data, bytes, -1, &result, &result_bytes, &error), KK_OK);
+	assert_int_equal(kk_record_open(data, bytes, &value, &error), KK_OK);
+	(void)kk_record_text(&value, before, sizeof(before));
+	assert_int_equal(kk_record_open(result, result_bytes, &value, &error), KK_OK);
+	(void)kk_record_text(&value, after, sizeof(after));
+	assert_string_equal(before, after);
+	free(result);
+	kk_proxy_close(proxy);
+	kk_client_close(client);
+	kk_server_free(server);
+}
+
 /* ---- the family */
 
 static const struct kk_dict_shape shape = {.keys = 10, .key_max = 16, .value_max = 16};
@@ -830,5 +889,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_forked_client),
     cmocka_unit_test(test_strangers_join_the_family),
     cmocka_unit_test(test_no_family),
+    cmocka_unit_test(test_rapid_restart),
+    cmocka_unit_test(test_records),
 };
 HARNESS_MAIN(tests)
