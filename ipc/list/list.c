@@ -207,8 +207,8 @@ int kk_list_check(const struct kk_list *list, struct kk_error *error)
 		return kk_error_set(error, KK_ERR_MEMORY, "no memory for looking at a list");
 	do {
 		memset(seen, 0, size);
-		/* acquire, both: pair with what the writers release. In this order: who has the lock now has not changed
-		 * the root yet, or we look once more. */
+		/* acquire, both: pair with what the writers release. In this order: who has the lock now has not
+		 * changed the root yet, or we look once more. */
 		root = list_root(list);
 		bool quiet = atomic_load_explicit(&header->lock, memory_order_acquire) == 0;
 		fault = fault_of_root(list, root, seen);
