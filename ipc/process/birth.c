@@ -80,8 +80,8 @@ static int fill_standard(void)
 	return 0;
 }
 
-/* Puts every descriptor where the spec wants it and closes all others but the report pipe. Since a `from` may be
- * another's `to`, all sources first move above every target. Returns the report pipe's new number, or -1. */
+/* Puts every descriptor where the spec wants it and closes all others but the report's. Since a `from` may be
+ * another's `to`, all sources first move above every target. Returns the report's new number, or -1. */
 static int place_descriptors(const struct kk_birth *birth)
 {
 	struct kk_process_fd *fds = birth->fds;
@@ -204,12 +204,29 @@ static void tell(int report, const struct kk_birth_failure *failure)
 		;
 }
 
+/* Where the program ignores SIGCHLD or waits for any child, nothing is left of one that has ended: we must not end
+ * before our parent has a pidfd of us. If it ends itself nobody will want us. */
+static void await_parent(struct kk_birth *birth)
+{
+	char byte;
+	ssize_t n;
+
+	kk_private_close(&birth->licence);
+	do
+		n = read(birth->report, &byte, 1);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		_exit(EXIT_STILLBORN);
+}
+
 void kk_birth_run(struct kk_birth *birth)
 {
 	const struct kk_process_spec *spec = birth->spec;
 	struct kk_birth_failure failure = {.step = KK_BIRTH_SETUP};
-	int report = birth->order ? place_among_others(birth) : place_descriptors(birth);
+	int report;
 
+	await_parent(birth);
+	report = birth->order ? place_among_others(birth) : place_descriptors(birth);
 	if (report < 0) {
 		report = birth->report;
 		goto stillborn;

@@ -28,6 +28,7 @@ struct kk_process {
 
 	pthread_mutex_t lock; /* of what follows */
 	bool reaped;
+	bool taken;                /* it has ended, but somebody else has waited for it */
 	struct kk_process_end end; /* once reaped */
 };
 

@@ -40,10 +40,10 @@ int kk_process_kill(struct kk_process *process, int signal)
 }
 
 /* With its lock held. The group's number cannot belong to somebody else: its leader is not reaped, unless it lost its
- * server, which the pidfd knows. */
+ * server, or somebody waited for any child of ours, which the pidfd knows. */
 static int kill_group(const struct kk_process *process, int signal)
 {
-	if (process->server && pidfd_send_signal(process->pidfd, 0, NULL, 0) < 0)
+	if (pidfd_send_signal(process->pidfd, 0, NULL, 0) < 0)
 		return KK_ERR_MISSING;
 	return kill_result(kill(-process->pid, signal));
 }
@@ -184,11 +184,17 @@ static int reap(struct kk_process *process)
 	/* Before the reaping: as long as the leader is a zombie, the group's number is nobody else's. */
 	if (process->own_group)
 		kill_group(process, SIGKILL);
-	rc = how(process, 0, &process->end);
-	if (rc < 0)
+	rc = process->taken ? KK_ERR_SYSTEM : how(process, 0, &process->end);
+	if (rc < 0 && !process->taken && errno != ECHILD)
 		return rc;
-	process->reaped = true;
+	process->reaped = rc == KK_OK;
+	process->taken = !process->reaped;
+	/* What is left of its group ends with that, too. */
 	kk_private_close(&process->lifeline);
+	if (process->taken) {
+		errno = ECHILD;
+		return KK_ERR_SYSTEM;
+	}
 	/* The licence for the server to reap it. Not closed: other threads may poll it. */
 	if (process->channel >= 0)
 		shutdown(process->channel, SHUT_RDWR);
@@ -197,7 +203,7 @@ static int reap(struct kk_process *process)
 
 int kk_process_wait(struct kk_process *process, int timeout_ms, struct kk_process_end *end)
 {
-	bool buried;
+	bool first;
 	int rc;
 
 	if (!is_owner(process))
@@ -206,14 +212,17 @@ int kk_process_wait(struct kk_process *process, int timeout_ms, struct kk_proces
 	if (rc < 0)
 		return rc;
 	pthread_mutex_lock(&process->lock);
-	buried = process->reaped;
+	first = !process->reaped && !process->taken;
 	if (!process->reaped)
 		rc = reap(process);
+	int failed = errno;
+	first = first && (process->reaped || process->taken);
 	if (rc == KK_OK && end)
 		*end = process->end;
 	pthread_mutex_unlock(&process->lock);
-	if (rc == KK_OK && !buried && process->family)
+	if (first && process->family)
 		kk_family_bury(process->family);
+	errno = failed;
 	return rc;
 }
 

@@ -26,7 +26,7 @@ static bool is_mine(struct kk_process *process)
 
 	if (mine) {
 		pthread_mutex_lock(&process->lock);
-		mine = !process->reaped;
+		mine = !process->reaped && !process->taken;
 		pthread_mutex_unlock(&process->lock);
 	}
 	return mine;
@@ -77,7 +77,7 @@ void kk_process_join_all(void)
 
 	terminate_daemons();
 	while (kk_living_calls(is_joined, &one, 1) > 0) {
-		if (kk_process_wait(one, -1, NULL) < 0)
+		if (kk_process_wait(one, -1, NULL) < 0 && is_mine(one))
 			return;
 	}
 	until = now_ms() + GRACE_MS;
@@ -85,7 +85,7 @@ void kk_process_join_all(void)
 		int64_t left = until - now_ms();
 		if (kk_process_wait(one, left > 0 ? (int)left : 0, NULL) == KK_ERR_TIMEOUT)
 			kk_process_kill(one, SIGKILL);
-		if (kk_process_wait(one, -1, NULL) < 0)
+		if (kk_process_wait(one, -1, NULL) < 0 && is_mine(one))
 			return;
 	}
 	kk_server_stop_default();

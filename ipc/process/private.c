@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "process/private.h"
+#include "process/living.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -14,14 +15,55 @@ static struct {
 	size_t count, room;
 } listed = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-void kk_private_lock(void)
+/* The fork that this thread is in is one of ours. */
+static _Thread_local bool ours;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int watched;
+
+/* Both locks, so that the child finds what they guard as it should be. Locks are taken in this order: list of the
+ * living, one process, private descriptors. */
+static void before_fork(void)
 {
+	kk_living_lock();
 	pthread_mutex_lock(&listed.lock);
 }
 
-void kk_private_unlock(void)
+static void after_fork(void)
 {
 	pthread_mutex_unlock(&listed.lock);
+	kk_living_unlock();
+}
+
+static void child_begins(void)
+{
+	kk_living_forget();
+	if (!ours)
+		kk_private_drop(true);
+	ours = false;
+	after_fork();
+}
+
+static void watch(void)
+{
+	watched = pthread_atfork(before_fork, after_fork, child_begins);
+}
+
+/* Before anything is private: a program may fork as it likes. */
+static int watch_forks(void)
+{
+	pthread_once(&once, watch);
+	errno = watched;
+	return watched == 0 ? 0 : -1;
+}
+
+pid_t kk_private_fork(void)
+{
+	pid_t pid;
+
+	ours = true;
+	pid = fork();
+	ours = false;
+	return pid;
 }
 
 static int reserve(size_t more)
@@ -64,7 +106,9 @@ static int lift(int fd)
 
 static int make_two(int (*make)(int to[2]), int to[2])
 {
-	kk_private_lock();
+	if (watch_forks() < 0)
+		return -1;
+	pthread_mutex_lock(&listed.lock);
 	int rc = reserve(2) < 0 ? -1 : make(to);
 	for (int i = 0; rc == 0 && i < 2; i++)
 		to[i] = lift(to[i]);
@@ -72,7 +116,7 @@ static int make_two(int (*make)(int to[2]), int to[2])
 		if (to[i] >= 0)
 			listed.fds[listed.count++] = to[i];
 	}
-	kk_private_unlock();
+	pthread_mutex_unlock(&listed.lock);
 	if (rc == 0 && (to[0] < 0 || to[1] < 0)) {
 		kk_private_close(&to[0]);
 		kk_private_close(&to[1]);
@@ -96,14 +140,16 @@ int kk_private_adopt(int fd)
 {
 	if (fd < 0)
 		return -1;
-	kk_private_lock();
-	int rc = reserve(1);
+	int rc = watch_forks();
+	pthread_mutex_lock(&listed.lock);
+	if (rc == 0)
+		rc = reserve(1);
 	fd = lift(fd);
 	if (fd < 0)
 		rc = -1;
 	if (rc == 0)
 		listed.fds[listed.count++] = fd;
-	kk_private_unlock();
+	pthread_mutex_unlock(&listed.lock);
 	if (rc == 0)
 		return fd;
 	if (fd >= 0)
@@ -116,7 +162,7 @@ void kk_private_close(int *fd)
 {
 	if (*fd < 0)
 		return;
-	kk_private_lock();
+	pthread_mutex_lock(&listed.lock);
 	for (size_t i = 0; i < listed.count; i++) {
 		if (listed.fds[i] == *fd) {
 			listed.fds[i] = listed.fds[--listed.count];
@@ -124,7 +170,7 @@ void kk_private_close(int *fd)
 		}
 	}
 	close(*fd);
-	kk_private_unlock();
+	pthread_mutex_unlock(&listed.lock);
 	*fd = -1;
 }
 

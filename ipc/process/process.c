@@ -9,10 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The pipe tells an exec that failed (a failure comes) from one that went well (it closes on exec). */
+/* The socket tells an exec that failed (a failure comes) from one that went well (it closes on exec). */
 static int read_birth_report(int fd, struct kk_birth_failure *failure)
 {
 	ssize_t n;
@@ -43,29 +44,28 @@ static int say_stillborn(const struct kk_process_spec *spec, const struct kk_bir
 	return KK_ERR_MISSING;
 }
 
-/* Both locks are taken, so that the child finds what they guard as it should be. Locks are taken in this order: list of
- * the living, one process, private descriptors. */
+/* With all signals blocked: no handler of the parent's may run in the child. */
 static pid_t fork_quietly(struct kk_birth *birth)
 {
 	sigset_t all, old;
 	pid_t pid;
 
-	/* No handler of the parent's may run in the child. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	kk_living_lock();
-	kk_private_lock();
-	pid = fork();
+	pid = kk_private_fork();
 	int saved = errno;
-	kk_private_unlock();
-	kk_living_unlock();
-	if (pid == 0) {
-		kk_living_forget();
+	if (pid == 0)
 		kk_birth_run(birth);
-	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	errno = saved;
 	return pid;
+}
+
+/* The licence for the child to go on, and maybe to end: we know it by its pidfd. */
+static void let_go(int report)
+{
+	while (send(report, "", 1, MSG_NOSIGNAL) < 0 && errno == EINTR)
+		;
 }
 
 /* Starts the child and learns whether it became what was asked for; a stillborn one is reaped here. */
@@ -74,9 +74,10 @@ static int give_birth(struct kk_process *process, struct kk_birth *birth, struct
 	struct kk_birth_failure failure = {0};
 	int report[2] = {-1, -1}, rc = KK_ERR_SYSTEM;
 
-	if (kk_private_pipe(report) < 0)
-		return kk_error_set(error, KK_ERR_SYSTEM, "cannot make a pipe");
+	if (kk_private_pair(report) < 0)
+		return kk_error_set(error, KK_ERR_SYSTEM, "cannot make a pair of sockets");
 	birth->report = report[1];
+	birth->licence = report[0];
 	process->pid = fork_quietly(birth);
 	if (process->pid < 0) {
 		kk_error_set(error, rc, "cannot fork");
@@ -92,6 +93,7 @@ static int give_birth(struct kk_process *process, struct kk_birth *birth, struct
 		goto out;
 	}
 	kk_living_add(&process->living, process->pid, process->called ? process : NULL);
+	let_go(report[0]);
 	if (read_birth_report(report[0], &failure) < 0) {
 		kk_process_wait(process, -1, NULL);
 		rc = say_stillborn(birth->spec, &failure, error);

@@ -17,7 +17,8 @@
  * shared memory.
  *
  * Children never outlive their parent: a call holds a lifeline (see `lifeline` below), so the kernel kills it as soon
- * as its parent is gone, whatever it died of, and the children of the child after it. A parent that ends in peace
+ * as its parent is gone, whatever it died of, and the children of the child after it; what the parent forks by itself
+ * (fork, daemon) is not its parent and does not keep it alive. A parent that ends in peace
  * (exit, return from main, from a call) first joins its children as Python does: see kk_process_join_all.
  */
 #ifndef KAKEHI_PROCESS_H
@@ -159,19 +160,20 @@ KK_API int kk_process_kill(struct kk_process *process, int signal);
 KK_API int kk_process_kill_group(struct kk_process *process, int signal);
 
 /* kk_process_peek - has it ended? Does not reap: the pid stays taken. 0 and `end` filled; KK_ERR_EMPTY: it runs;
- * KK_ERR_SYSTEM. */
+ * KK_ERR_SYSTEM: as kk_process_wait. */
 KK_API int kk_process_peek(struct kk_process *process, struct kk_process_end *end);
 
 /* kk_process_wait - waits until it has ended, kills what is left of its group, and reaps it. `timeout_ms`: 0 does not
  * wait, negative waits for ever. 0 and `end` filled (again and again, once reaped); KK_ERR_TIMEOUT: it runs still;
- * KK_ERR_SYSTEM. `end` may be NULL. */
+ * KK_ERR_SYSTEM, with errno ECHILD: it has ended, but somebody else took the word of it (SIGCHLD is ignored, or wait(2)
+ * called for any child; children of a fork server are safe from that). `end` may be NULL. */
 KK_API int kk_process_wait(struct kk_process *process, int timeout_ms, struct kk_process_end *end);
 
 /* kk_process_join - waits for its end: kk_process_wait without asking how. 0, KK_ERR_TIMEOUT, KK_ERR_SYSTEM. */
 KK_API int kk_process_join(struct kk_process *process, int timeout_ms);
 
 /* kk_process_exitcode - how it ended, as Python says it: its exit status, or minus the signal that killed it. 0 and
- * `code`; KK_ERR_EMPTY: it runs. Does not reap. */
+ * `code`; KK_ERR_EMPTY: it runs; else as kk_process_peek. Does not reap. */
 KK_API int kk_process_exitcode(struct kk_process *process, int *code);
 
 /* kk_process_is_alive - has it not ended yet? */
