@@ -72,11 +72,32 @@ static int find_candidates(struct kk_launch *launch, const struct kk_command *co
 	return KK_OK;
 }
 
+int kk_launch_pipe(int ends[2])
+{
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	for (int i = 0; i < 2; i++) {
+		int low = ends[i];
+		if (low > 2)
+			continue;
+		ends[i] = fcntl(low, F_DUPFD_CLOEXEC, 3);
+		close(low);
+	}
+	if (ends[0] >= 0 && ends[1] >= 0)
+		return 0;
+	for (int i = 0; i < 2; i++) {
+		if (ends[i] >= 0)
+			close(ends[i]);
+	}
+	errno = EMFILE;
+	return -1;
+}
+
 static int open_pipe(struct kk_launch *launch, const struct kk_command *command, int which)
 {
 	int ends[2], mine = which == 0 ? 1 : 0;
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
+	if (kk_launch_pipe(ends) < 0)
 		return -1;
 	launch->ours[which] = ends[mine];
 	launch->theirs[which] = ends[!mine];
@@ -159,7 +180,6 @@ static int list_fds(struct kk_launch *launch, const struct kk_command *command, 
 	launch->fds = calloc(command->pass_fd_count + 3, sizeof(*launch->fds));
 	if (!launch->fds)
 		return kk_error_set(error, KK_ERR_MEMORY, "%s: no memory", kk_launch_name(command));
-	/* Before there are pipes: one may get the number of a standard descriptor that the caller has closed. */
 	for (int i = 0; i < 3; i++)
 		inherited[i] = is_open(i);
 	for (int i = 0; i < 3; i++) {

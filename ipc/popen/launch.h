@@ -18,6 +18,10 @@ struct kk_launch {
 int kk_launch_prepare(struct kk_launch *launch, const struct kk_command *command, struct kk_error *error);
 void kk_launch_done(struct kk_launch *launch);
 
+/* kk_launch_pipe - a pipe, close-on-exec, whose ends are no standard streams, also if the caller has closed his: what
+ * he prints must not get there. 0 or -1 with errno. */
+int kk_launch_pipe(int ends[2]);
+
 /* kk_launch_name - what the program is called in texts. */
 const char *kk_launch_name(const struct kk_command *command);
 

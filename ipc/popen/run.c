@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands from their start to their end in one call. One command is a pipeline of one. */
+#include "popen/launch.h"
 #include "popen/own.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -59,7 +60,7 @@ static int start_one(struct pipeline *pipeline, size_t i, const struct kk_comman
 	int ends[2] = {-1, -1}, rc = KK_OK;
 	const void *input = i == 0 ? options->input : NULL;
 
-	if (!last && pipe2(ends, O_CLOEXEC) < 0)
+	if (!last && kk_launch_pipe(ends) < 0)
 		return kk_error_set(error, KK_ERR_SYSTEM, "cannot make a pipe");
 	if (i > 0)
 		command.in = (struct kk_stream){KK_STREAM_FD, *before};

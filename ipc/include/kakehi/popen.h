@@ -12,6 +12,9 @@
  * pipe under a high number that ends the child, and its group, when the caller ends, however it does), all signals at
  * their defaults (SIGPIPE too), and a process group of its own, which ends with it.
  *
+ * A forked call (KK_START_FORK), as any fork, inherits the caller's ends of its pipes: the child sees the end of its
+ * input only when that one has ended, too.
+ *
  * A struct kk_popen belongs to the process that made it. Several threads may wait for it, ask and signal it at a time;
  * one at a time may communicate. kakehi/run.h does all in one call.
  */

@@ -381,6 +381,11 @@ static int some_closed(int which)
 			close(fd);
 	}
 	popen = kk_popen(&command, NULL);
+	/* What this program prints must not get there. */
+	for (int fd = 0; popen && fd <= 2; fd++) {
+		if (kk_popen_fd(popen, fd) <= 2)
+			return 3;
+	}
 	if (!popen || kk_popen_communicate(popen, "x", 1, LONG_MS, NULL) < 0 || kk_popen_poll(popen, &code) < 0)
 		return 1;
 	right = code == 0 && strcmp(kk_popen_captured(popen, 1).data, "apple") == 0 &&
