@@ -109,7 +109,7 @@ static uint64_t capacity_for(uint64_t bytes)
 int kk_pipe_create(struct kk_family *family, bool duplex, uint64_t bytes, struct kk_connection *ends[2],
                    struct kk_error *error)
 {
-	struct kk_object object = {0};
+	struct kk_object object;
 	struct kk_connection *made[2] = {NULL, NULL};
 	ends[0] = ends[1] = NULL;
 	if (bytes > KK_PIPE_BYTES_MAX)
@@ -119,8 +119,9 @@ int kk_pipe_create(struct kk_family *family, bool duplex, uint64_t bytes, struct
 	uint64_t capacity = capacity_for(bytes ? bytes : KK_PIPE_BYTES);
 	uint32_t seats = kk_family_seats(family);
 	int rc = watch_forks(error);
-	if (rc == KK_OK)
-		rc = kk_object_make(family, &kk_kind_pipe, pipe_total_bytes(capacity, duplex, seats), &object, error);
+	if (rc < 0)
+		return rc;
+	rc = kk_object_make(family, &kk_kind_pipe, pipe_total_bytes(capacity, duplex, seats), &object, error);
 	if (rc < 0)
 		return rc;
 	struct pipe_memory *pipe = object.memory;
