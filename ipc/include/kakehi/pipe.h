@@ -7,8 +7,9 @@
  *	kk_connection_recv_bytes_into(end[1], buffer, sizeof(buffer), &bytes, -1);
  *
  * Messages arrive whole, once and in order. They may be of any size, whatever the size of the pipe; two that send to
- * each other at once do not block each other (a sender that finds no room takes what comes meanwhile into private
- * memory). An end may be shared by threads and processes: each message goes to one of them.
+ * each other at once do not block each other: a sender that finds no room takes what comes meanwhile into private
+ * memory, where its process receives it later. An end may be shared by threads and processes: each message goes to one
+ * of them. Of several processes at one end somebody has to receive, since nobody takes in what may be for another.
  *
  * Who is at the other end? A process uses an end from its first operation on, until it closes it or ends; having a
  * handle does not count, so the parent of a child need not close the child's end. When the last user of an end
