@@ -144,7 +144,7 @@ static int bury_queue(struct kk_family *family, void *memory, uint64_t bytes, un
 	int worst = queue_plan_read(&plan, memory, bytes);
 	if (worst == KK_OK)
 		worst = queue_side_make(&b.side, &plan, memory, seat);
-	if (worst < 0)
+	if (worst != KK_OK)
 		return worst;
 	/* Notes come beside the capacity. */
 	(void)kk_ring_limit(b.side->ring[QUEUE_WORK], plan.slots[QUEUE_WORK]);

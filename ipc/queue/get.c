@@ -12,8 +12,7 @@ int queue_back(struct queue_side *side, uint32_t handle)
 	int rc = kk_ring_put(side->ring[QUEUE_BACK], handle, 0);
 	if (rc == KK_OK)
 		kk_ring_announce(side->ring[QUEUE_BACK], 1);
-	/* Also who waits for the end. */
-	kk_event_wake(&side->memory->room, INT_MAX, -1);
+	queue_tell_room(side);
 	return rc == KK_OK ? KK_OK : KK_ERR_CORRUPT;
 }
 
@@ -60,10 +59,16 @@ static int look(const struct kk_queue *queue, struct queue_side *side, uint32_t 
 /* For kk_wait_any: would a get that does not wait find something, or the end? */
 static bool is_ready(void *object)
 {
-	const struct kk_queue *queue = object;
+	struct kk_queue *queue = object;
+	struct queue_side *side;
 	if (kk_queue_size(queue) > 0)
 		return true;
-	return kk_ring_closed(queue->looker->ring[QUEUE_WORK]) && !may_come_back(queue, queue->looker);
+	if (!kk_ring_closed(queue->looker->ring[QUEUE_WORK]))
+		return false;
+	/* P1, of which whoever is through with an item makes a wake-up of the items' event: queue_tell_room. */
+	(void)kk_event_prepare(&queue->looker->memory->room);
+	/* An error is something to be told, too. */
+	return queue_side_of(queue, &side) < 0 || kk_queue_size(queue) > 0 || !may_come_back(queue, side);
 }
 
 struct kk_waitable kk_queue_waitable(struct kk_queue *queue)
@@ -130,7 +135,7 @@ static void keep(struct queue_side *side, uint32_t handle)
 {
 	kk_table_commit(side->table, handle);
 	/* There is room in the queue; who waits for the end may have seen it undelivered. */
-	kk_event_wake(&side->memory->room, INT_MAX, -1);
+	queue_tell_room(side);
 }
 
 /* Puts a kept entry behind the others that this seat holds. */
@@ -157,7 +162,10 @@ static int tell(struct queue_side *side, uint32_t handle)
 	memcpy(side->casualty.name, note->name, sizeof(note->name));
 	side->casualty.name[KK_NAME_MAX] = '\0';
 	side->told = true;
-	return kk_ring_put(side->ring[QUEUE_NOTES], handle, 0) == KK_OK ? KK_ERR_DIED : KK_ERR_CORRUPT;
+	int rc = kk_ring_put(side->ring[QUEUE_NOTES], handle, 0);
+	/* It stood in the place of an item. */
+	queue_tell_room(side);
+	return rc == KK_OK ? KK_ERR_DIED : KK_ERR_CORRUPT;
 }
 
 /* What a taken entry is worth for who has `room` bytes: KK_OK, or why it is not delivered and what to return. */
@@ -202,8 +210,9 @@ int64_t kk_queue_get(struct kk_queue *queue, void *to, size_t room, int timeout_
 	struct queue_side *side;
 	uint32_t handle;
 	int rc = queue_side_of(queue, &side);
-	if (LIKELY(rc == KK_OK))
-		rc = take_waiting(queue, side, &handle, 1, timeout_ms);
+	if (UNLIKELY(rc != KK_OK))
+		return rc;
+	rc = take_waiting(queue, side, &handle, 1, timeout_ms);
 	if (UNLIKELY(rc < 0))
 		return rc;
 	rc = inspect(side, handle, room);
@@ -259,8 +268,9 @@ int kk_queue_get_item(struct kk_queue *queue, struct kk_queue_item *item, int ti
 	struct queue_side *side;
 	uint32_t handle;
 	int rc = queue_side_of(queue, &side);
-	if (rc == KK_OK)
-		rc = take_waiting(queue, side, &handle, 1, timeout_ms);
+	if (rc != KK_OK)
+		return rc;
+	rc = take_waiting(queue, side, &handle, 1, timeout_ms);
 	if (rc < 0)
 		return rc;
 	rc = inspect(side, handle, side->item_max);
@@ -270,7 +280,7 @@ int kk_queue_get_item(struct kk_queue *queue, struct kk_queue_item *item, int ti
 	if (side->keeps)
 		keep(side, handle);
 	else
-		kk_event_wake(&side->memory->room, INT_MAX, -1);
+		queue_tell_room(side);
 	*item = (struct kk_queue_item){.data = queue_data_of(side, handle),
 	                               .bytes = entry->bytes,
 	                               .tag = kk_table_own_word(side->table, handle),

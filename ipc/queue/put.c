@@ -11,11 +11,19 @@
  * items. When that does not come about, items leave slowly enough to wake him for each. */
 #define STREAM_NS INT64_C(2000000)
 
+void queue_wake_room(struct queue_side *side)
+{
+	kk_event_wake(&side->memory->room, INT_MAX, -1);
+	if (kk_ring_closed(side->ring[QUEUE_WORK]))
+		kk_event_wake(kk_ring_items_event(side->ring[QUEUE_WORK]), INT_MAX, -1);
+}
+
 int queue_free(struct queue_side *side, uint32_t handle)
 {
 	int rc = kk_ring_put(side->ring[QUEUE_FREE], handle, 0);
-	if (LIKELY(rc == KK_OK))
-		kk_ring_announce(side->ring[QUEUE_FREE], INT_MAX);
+	/* After K2, which is seq_cst. */
+	if (event_is_waited(&side->memory->room))
+		queue_wake_room(side);
 	return rc == KK_OK ? KK_OK : KK_ERR_CORRUPT;
 }
 
