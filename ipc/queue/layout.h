@@ -144,8 +144,8 @@ static inline void *queue_data_of(const struct queue_side *side, uint32_t handle
 int queue_free(struct queue_side *side, uint32_t handle);
 /* An entry that the side holds comes before all that wait. */
 int queue_back(struct queue_side *side, uint32_t handle);
-/* Who waits for room, or for the end, looks again; also who does so by kk_wait_any: at the end that sleeps on the items'
- * event. queue_tell_room - after any change: there is room in the queue, or something has left a hand. */
+/* Who waits for room, or for the end, looks again; also who does so by kk_wait_any: at the end that sleeps on the
+ * items' event. queue_tell_room - after any change: there is room in the queue, or something has left a hand. */
 void queue_wake_room(struct queue_side *side);
 static inline void queue_tell_room(struct queue_side *side)
 {

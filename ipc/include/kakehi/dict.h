@@ -138,7 +138,8 @@ KK_API int kk_dict_swap(struct kk_dict *dict, const void *key, size_t key_bytes,
 
 /* Works out the next value of a key: from `value`, `bytes` long (KK_ERR_MISSING: the key is not there), into `to`,
  * which has room for the longest one. Returns its length, or a negative status: leave it. Called again if somebody else
- * changes the key meanwhile. */
+ * changes the key meanwhile. It may read the dict, but must not write to it: the call that it is made from has room in
+ * hand for one change. */
 typedef int64_t kk_dict_function(void *arg, const void *value, int64_t bytes, void *to, size_t size);
 
 /* kk_dict_change - fetches, lets `function` change, and stores if nobody has changed the key meanwhile; else once more.

@@ -95,7 +95,8 @@ struct kk_queue_item {
 };
 
 /* kk_queue_reserve - memory for one item, to be filled in place; then kk_queue_put_item or kk_queue_cancel. It is one
- * `in_hand`, not yet in the queue. 0, or what kk_queue_put says. */
+ * `in_hand`, not yet in the queue. 0, or what kk_queue_put says; after a shutdown it may still be 0, and only
+ * kk_queue_put_item says KK_ERR_CLOSED. */
 KK_API int kk_queue_reserve(struct kk_queue *queue, struct kk_queue_item *item, int timeout_ms);
 /* kk_queue_put_item - puts a reserved item, of `bytes` bytes now, behind all others. 0; KK_ERR_FULL, KK_ERR_TIMEOUT,
  * KK_ERR_CLOSED: it is still reserved; KK_ERR_INVALID: too large; KK_ERR_NOT_OWNER. */
@@ -141,8 +142,9 @@ KK_API struct kk_waitable kk_queue_waitable(struct kk_queue *queue);
 
 /* ---- joinable queues */
 
-/* kk_queue_task_done - the calling thread is through with an item that it got: with the one that it got first of those
- * that are not done. 0; KK_ERR_NOT_OWNER: it has none; KK_ERR_INVALID: not a joinable queue. */
+/* kk_queue_task_done - the calling thread is through with an item that it got with kk_queue_get or kk_queue_get_many
+ * through this handle: with the one that it got first of those that are not done. 0; KK_ERR_NOT_OWNER: it has none;
+ * KK_ERR_INVALID: not a joinable queue. */
 KK_API int kk_queue_task_done(struct kk_queue *queue);
 /* kk_queue_join - waits until no item is unfinished: all that were put are done. 0; KK_OWNER_DIED: likewise, but items
  * were lost with those who had got them (kk_queue_usage says how many); KK_ERR_TIMEOUT; KK_ERR_INVALID: not joinable.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kk_queue: order, bounds, waiting, the end, what is unfinished, who died; by one thread, by threads, by processes. */
 #include "harness.h"
+#include "queue/layout.h"
 #include <kakehi/queue.h>
 
 #include <pthread.h>
@@ -339,6 +340,70 @@ static void test_wait_any(void **state)
 	drop(other);
 }
 
+/* Was the event woken after `ticket` was drawn? */
+static bool was_woken(struct kk_event *event, uint32_t ticket)
+{
+	return kk_event_sleep(event, ticket, 0) == KK_OK;
+}
+
+/* Another process takes the only item, says so, and is through with it when it is told. */
+static pid_t hold_one(struct kk_queue *queue, const int *said, const int *told)
+{
+	struct kk_queue_item item;
+	char word = 'w';
+	pid_t child = fork();
+	if (child != 0)
+		return child;
+	bool works = kk_queue_get_item(queue, &item, 0) == KK_OK && write(said[1], &word, 1) == 1 &&
+	             read(told[0], &word, 1) == 1 && kk_queue_done(queue, &item) == KK_OK;
+	_exit(!works);
+}
+
+/* At the end a queue is ready when nothing will come back any more, and says so by the one event that is slept on. */
+static void test_wait_any_at_the_end(void **state)
+{
+	(void)state;
+	struct kk_queue *queue = make(&(struct kk_queue_spec){.capacity = 4, .item_max = 8});
+	struct kk_waitable end = kk_queue_waitable(queue);
+	int said[2], told[2], status;
+	char word;
+	assert_int_equal(put(queue, "1"), KK_OK);
+	assert_int_equal(pipe(said), 0);
+	assert_int_equal(pipe(told), 0);
+	pid_t child = hold_one(queue, said, told);
+	assert_int_equal(read(said[0], &word, 1), 1);
+	assert_int_equal(kk_queue_shutdown(queue), KK_OK);
+	uint32_t ticket = kk_event_prepare(end.event);
+	assert_int_equal(kk_wait_any(&end, 1, 0), KK_ERR_TIMEOUT);
+	assert_false(was_woken(end.event, ticket));
+	assert_int_equal(write(told[1], "w", 1), 1);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_true(was_woken(end.event, ticket));
+	assert_int_equal(kk_wait_any(&end, 1, -1), 1);
+	for (int i = 0; i < 2; i++) {
+		close(said[i]);
+		close(told[i]);
+	}
+	drop(queue);
+}
+
+/* Who holds the last item himself does not wait for himself. */
+static void test_wait_any_by_the_last_holder(void **state)
+{
+	(void)state;
+	struct kk_queue *queue = make(&(struct kk_queue_spec){.capacity = 4, .item_max = 8});
+	struct kk_waitable end = kk_queue_waitable(queue);
+	struct kk_queue_item item;
+	assert_int_equal(put(queue, "1"), KK_OK);
+	assert_int_equal(kk_queue_get_item(queue, &item, 0), KK_OK);
+	assert_int_equal(kk_wait_any(&end, 1, 0), KK_ERR_TIMEOUT);
+	assert_int_equal(kk_queue_shutdown(queue), KK_OK);
+	assert_int_equal(kk_wait_any(&end, 1, 0), 1);
+	assert_string_equal(next(queue), "CLOSED");
+	drop(queue);
+}
+
 /* ---- many at once */
 
 static void test_many(void **state)
@@ -666,6 +731,21 @@ static void test_dead_producer(void **state)
 	drop(queue);
 }
 
+/* What says who died stands in the place of an item: who waits for room is woken when it is told. */
+static void test_told_makes_room(void **state)
+{
+	(void)state;
+	struct kk_queue *queue = make(&(struct kk_queue_spec){.capacity = 1, .item_max = 8});
+	struct queue_memory *memory = queue->object.memory;
+	with_child(queue, only_register, true);
+	assert_int_equal(put(queue, "x"), KK_ERR_FULL);
+	uint32_t ticket = kk_event_prepare(&memory->room);
+	assert_string_equal(next(queue), "DIED");
+	assert_true(was_woken(&memory->room, ticket));
+	assert_int_equal(put(queue, "x"), KK_OK);
+	drop(queue);
+}
+
 /* Also when nobody gets: as many as there are seats. */
 static void test_many_dead_producers(void **state)
 {
@@ -934,6 +1014,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_waiting_costs_nothing),
     cmocka_unit_test(test_wait_for_each_other),
     cmocka_unit_test(test_wait_any),
+    cmocka_unit_test(test_wait_any_at_the_end),
+    cmocka_unit_test(test_wait_any_by_the_last_holder),
     cmocka_unit_test(test_many),
     cmocka_unit_test(test_in_place),
     cmocka_unit_test(test_shutdown),
@@ -943,6 +1025,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_join_sees_children),
     cmocka_unit_test(test_join_waits),
     cmocka_unit_test(test_dead_producer),
+    cmocka_unit_test(test_told_makes_room),
     cmocka_unit_test(test_many_dead_producers),
     cmocka_unit_test(test_death_after_the_end),
     cmocka_unit_test(test_dead_consumer),
