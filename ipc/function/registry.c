@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ipc/function/registry.c - functions and their names: a list that grows before main and is only read after it. */
+/* ipc/function/registry.c - functions and their names: a list that grows before main and when a library is loaded, and
+ * is else only read. */
 #include <kakehi/function.h>
 #include <string.h>
 
@@ -20,6 +21,16 @@ int kk_function_register(struct kk_registered *one)
 	one->next = first;
 	first = one;
 	return KK_OK;
+}
+
+void kk_function_forget(struct kk_registered *one)
+{
+	struct kk_registered **at = &first;
+
+	while (*at && *at != one)
+		at = &(*at)->next;
+	if (*at)
+		*at = one->next;
 }
 
 kk_function *kk_function_find(const char *name)

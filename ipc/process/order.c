@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -134,8 +135,15 @@ static int write_all(int fd, const void *data, size_t bytes)
 
 int kk_order_send(const struct kk_order *order)
 {
-	int fd = kk_private_adopt(memfd_create("kakehi-order", MFD_CLOEXEC));
+	struct rlimit limit;
+	int fd;
 
+	/* A file that may not be that large would end us by SIGXFSZ. */
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && order->bytes > limit.rlim_cur) {
+		errno = EFBIG;
+		return -1;
+	}
+	fd = kk_private_adopt(memfd_create("kakehi-order", MFD_CLOEXEC));
 	if (fd >= 0 && write_all(fd, order, order->bytes) < 0) {
 		int failed = errno;
 		kk_private_close(&fd);

@@ -197,14 +197,13 @@ static int ask(struct kk_process *process, struct kk_process_server *server, con
 	int fds[KK_WISH_FDS], head[WISH_REST] = {-1, -1, -1}, channel[2] = {-1, -1}, rc = KK_ERR_SYSTEM;
 	long count;
 
-	if (server->self->owner != getpid())
-		return kk_error_set(error, KK_ERR_NOT_OWNER, "a fork server works for the process that started it");
 	if (!server->forked && !order->function[0])
 		return kk_error_set(
 		    error, KK_ERR_INVALID,
 		    "a fork server that was started afresh finds only functions with a name: KK_FUNCTION");
 	head[WISH_ORDER] = kk_order_send(order);
-	head[WISH_DIRECTORY] = kk_private_adopt(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+	if (head[WISH_ORDER] >= 0)
+		head[WISH_DIRECTORY] = kk_private_adopt(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
 	if (head[WISH_ORDER] < 0 || head[WISH_DIRECTORY] < 0 || kk_private_pair(channel) < 0) {
 		kk_error_set(error, rc, "cannot pass on the arguments of a process");
 		goto out;
@@ -222,6 +221,19 @@ out:
 		kk_living_add(&process->living, process->pid, process);
 	}
 	return rc;
+}
+
+/* Another thread of the parent may have held it; the server is none of ours. */
+static void child_begins(void)
+{
+	pthread_mutex_init(&common.lock, NULL);
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, child_begins);
 }
 
 /* With the lock of `common` held. */
@@ -253,6 +265,9 @@ int kk_server_ask(struct kk_process *process, const struct kk_process_spec *spec
 	if (spec->die_with_thread)
 		return kk_error_set(error, KK_ERR_INVALID,
 		                    "the child of a fork server is of none of the caller's threads");
+	if (server && server->self->owner != getpid())
+		return kk_error_set(error, KK_ERR_NOT_OWNER, "a fork server works for the process that started it");
+	pthread_once(&once, watch_forks);
 	if (!server)
 		pthread_mutex_lock(&common.lock);
 	server = server ? server : common_server(error);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,8 +38,14 @@ void kk_segment_close(struct kk_segment *segment)
 
 int kk_segment_allocate(int fd, uint64_t bytes, const char *where, struct kk_error *error)
 {
+	struct rlimit limit;
 	sigset_t all, before;
 	int rc;
+	/* A file that may not be that large would end us by SIGXFSZ. */
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && bytes > limit.rlim_cur) {
+		errno = EFBIG;
+		return kk_error_set(error, KK_ERR_SYSTEM, "cannot allocate %" PRIu64 " bytes of %s", bytes, where);
+	}
 	/* On tmpfs an interrupted fallocate undoes everything: with a periodic signal it might never end. */
 	sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -64,6 +64,9 @@ struct kk_registered {
 /* kk_function_register - makes `function` known under its name (1 .. 100 bytes). Before threads are started; a name
  * that is taken by another function is KK_ERR_EXISTS. The struct and the name must live on. */
 KK_API int kk_function_register(struct kk_registered *one);
+/* kk_function_forget - makes it unknown again, before the struct goes. While no other thread starts processes. One that
+ * is not known is fine. */
+KK_API void kk_function_forget(struct kk_registered *one);
 /* kk_function_find - the function of a name, or NULL. kk_function_name - its name, or NULL. */
 KK_API kk_function *kk_function_find(const char *name);
 KK_API const char *kk_function_name(kk_function *function);
@@ -72,12 +75,17 @@ KK_API const char *kk_function_name(kk_function *function);
  * runs what the child was started for and exits with its status; else it returns at once. */
 KK_API void kk_function_main(int argc, char **argv);
 
-/* KK_FUNCTION - registers a function under its own name before main. */
+/* KK_FUNCTION - registers a function under its own name before main, or when a library is loaded (dlopen), until that
+ * is unloaded. */
 #define KK_FUNCTION(function)                                                                                          \
 	static struct kk_registered kk_registered_##function = {#function, function, NULL};                            \
 	__attribute__((constructor)) static void kk_register_##function(void)                                          \
 	{                                                                                                              \
 		kk_function_register(&kk_registered_##function);                                                       \
+	}                                                                                                              \
+	__attribute__((destructor)) static void kk_forget_##function(void)                                             \
+	{                                                                                                              \
+		kk_function_forget(&kk_registered_##function);                                                         \
 	}
 
 #ifdef __cplusplus

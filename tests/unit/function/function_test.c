@@ -41,6 +41,15 @@ static void test_names(void **state)
 	longest[100] = '\0';
 	assert_int_equal(kk_function_register(&most), KK_OK);
 	assert_ptr_equal(kk_function_find(longest), other);
+	/* The last one, the one before it, one that is not listed (any more). */
+	kk_function_forget(&most);
+	assert_null(kk_function_find(longest));
+	assert_ptr_equal(kk_function_find("other"), other);
+	kk_function_forget(&second);
+	assert_null(kk_function_find("other"));
+	kk_function_forget(&second);
+	kk_function_forget(&again);
+	assert_ptr_equal(kk_function_find("one"), one);
 }
 
 static int grow(struct kk_answer *answer, size_t bytes)

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Processes of programs that were written without a thought of them: that fork by themselves, ignore SIGCHLD, or wait
- * for any child. */
+ * for any child; that fork while they have threads; that have limits. */
 #include "harness.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <kakehi/process.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -226,12 +230,102 @@ static void test_exit_joins_those_that_were_not_taken(void **state)
 	close(go[0]);
 }
 
+/* ---- threads, limits */
+
+/* A program that is started afresh with this waits until somebody lets it go. */
+#define WAIT_FOR "HOST_TEST_WAIT_FOR"
+
+__attribute__((constructor)) static void wait_for(void)
+{
+	const char *fifo = getenv(WAIT_FOR);
+	char byte;
+	int fd = fifo ? open(fifo, O_RDONLY | O_CLOEXEC) : -1;
+
+	if (fd < 0)
+		return;
+	if (read(fd, &byte, 1) < 0)
+		_exit(1);
+	close(fd);
+}
+
+static void *use_server(void *answer)
+{
+	const struct kk_process_spec spec = {.call = at_once, .method = KK_START_FORKSERVER};
+	struct kk_error error;
+	struct kk_process *process = kk_process_spawn(&spec, &error);
+
+	*(int *)answer = process ? kk_process_wait(process, LONG_MS, NULL) : error.code;
+	kk_process_free(process);
+	return NULL;
+}
+
+/* While another thread is about to start the fork server, which takes its time. */
+static void test_a_fork_while_a_server_starts(void **state)
+{
+	char *fifo = harness_path("fifo");
+	struct kk_process_end end;
+	pthread_t other;
+	int answer = 1, fd;
+
+	(void)state;
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	setenv(WAIT_FOR, fifo, 1);
+	assert_int_equal(pthread_create(&other, NULL, use_server, &answer), 0);
+	fd = open(fifo, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	struct kk_process *process = begin(at_once);
+	assert_int_equal(kk_process_wait(process, LONG_MS, &end), KK_OK);
+	assert_int_equal(end.code, 0);
+	kk_process_free(process);
+	close(fd);
+	pthread_join(other, NULL);
+	assert_int_equal(answer, KK_OK);
+	unsetenv(WAIT_FOR);
+	kk_process_join_all();
+	unlink(fifo);
+}
+
+/* Not the end of the program, which would be SIGXFSZ. */
+static void test_a_limit_of_the_size_of_files(void **state)
+{
+	static const char args[20000];
+	struct kk_process_spec spec = {.call = at_once, .args = args, .args_bytes = sizeof(args)};
+	struct rlimit before, small;
+	struct kk_error error[3];
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = before;
+	small.rlim_cur = 4096;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	spec.method = KK_START_SPAWN;
+	struct kk_process *fresh = kk_process_spawn(&spec, &error[0]);
+	spec.method = KK_START_FORKSERVER;
+	struct kk_process *served = kk_process_spawn(&spec, &error[1]);
+	struct kk_family *family = kk_family_create(NULL, &error[2]);
+	setrlimit(RLIMIT_FSIZE, &before);
+	assert_null(fresh);
+	assert_null(served);
+	assert_null(family);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(error[i].code, KK_ERR_SYSTEM);
+		assert_int_equal(error[i].system, EFBIG);
+	}
+	kk_process_join_all();
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_child_of_a_fork_keeps_no_call_alive),
     cmocka_unit_test(test_a_child_of_a_fork_starts_processes),
     cmocka_unit_test(test_sigchld_ignored),
     cmocka_unit_test(test_sigchld_waits_for_any_child),
     cmocka_unit_test(test_exit_joins_those_that_were_not_taken),
+    cmocka_unit_test(test_a_fork_while_a_server_starts),
+    cmocka_unit_test(test_a_limit_of_the_size_of_files),
 };
 
-HARNESS_MAIN(tests)
+int main(int argc, char **argv)
+{
+	kk_function_main(argc, argv);
+	return harness_run(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
+}
