@@ -2,12 +2,16 @@
 /* ipc/executor/handle.h - what a process keeps of an executor and of its futures: private memory. Inside ipc/executor
  * and ipc/pool only.
  *
- *   executor.c  making, opening, submitting        keeper.c  the thread that holds the lane of the process
- *   future.c    one future                         crew.c    the thread that keeps the workers (warden), their
- * processes wait.c      several futures                    worker.c  what a worker does map.c       chunks of calls
+ *   shape.c     from what was asked for to where everything lies
+ *   executor.c  making, opening, ending
+ *   submit.c    a task from its place to the ring of work
+ *   future.c    one future; wait.c - several; map.c - chunks of calls
+ *   keeper.c    the thread that holds the lane of the process
+ *   crew.c      the workers; the thread that keeps their processes (the warden)
+ *   worker.c    what a worker does
  *
  * `lock` guards everything here that is not said to be otherwise. No callback is called and nothing is waited for under
- * it. It is taken before the list of executors is (fork.c has both over a fork, the list first, with nobody inside).
+ * it. Over a fork the list of handles is locked, then each handle (fork.c).
  */
 #ifndef IPC_EXECUTOR_HANDLE_H
 #define IPC_EXECUTOR_HANDLE_H
@@ -94,6 +98,15 @@ struct kk_future {
 	_Alignas(16) unsigned char small[64];
 };
 
+/* ---- shape.c */
+
+/* What `spec` asks for; nothing lies anywhere yet. KK_ERR_INVALID. */
+int shape_make(struct executor_memory *shape, const struct kk_executor_spec *spec, struct kk_error *error);
+/* Says where everything lies; returns how many bytes that takes. */
+uint64_t shape_lay_out(struct executor_memory *shape);
+/* Lays it out in the memory of the executor: all places free. */
+int shape_lay(struct kk_executor *executor, const struct executor_memory *shape, struct kk_error *error);
+
 /* ---- executor.c */
 
 /* The view of the calling thread; NULL: `error` says why. */
@@ -105,6 +118,8 @@ void executor_free(struct kk_executor *executor);
 /* kk_executor_create, but for the workers. */
 struct kk_executor *executor_make(struct kk_family *family, const struct kk_executor_spec *spec,
                                   struct kk_error *error);
+
+/* ---- submit.c */
 
 /* What a task is made of. */
 struct order {

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORKERS = 3, BATCH = 40, LONG = 3000, TIME_MS = 4000 };
+enum { WORKERS = 3, BATCH = 40, LONG = 3000, TIME_MS = 1500 };
 
 /* Of all processes: how often the task of each number was begun, and ended. */
 enum { NUMBERS = 1 << 24, RANGE = 500000 };
