@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 const struct kk_room_sources kk_room_of_system = {
@@ -145,6 +146,16 @@ static void bound_by_line(struct bound *bound, const struct kk_room_sources *sou
 	}
 }
 
+/* Where there is no /proc: what is free without taking from caches. A file in memory that is larger than the machine
+ * would end everything that runs there. */
+static void bound_by_free_memory(struct bound *bound)
+{
+	struct sysinfo machine;
+	if (sysinfo(&machine) == 0)
+		bound_by(bound, ((uint64_t)machine.freeram + machine.bufferram + machine.freeswap) * machine.mem_unit,
+		         "free memory of this machine", "");
+}
+
 void kk_room_memory(const struct kk_room_sources *sources, uint64_t *bytes, char *where, size_t where_size)
 {
 	struct bound bound = {.bytes = UINT64_MAX, .where = where, .where_size = where_size};
@@ -155,6 +166,8 @@ void kk_room_memory(const struct kk_room_sources *sources, uint64_t *bytes, char
 	if (read_text(sources->meminfo, text, sizeof(text)) == 0 && find_number(text, "MemAvailable:", &available)) {
 		(void)find_number(text, "SwapFree:", &swap);
 		bound_by(&bound, (available + swap) * 1024, "memory of this machine", "");
+	} else {
+		bound_by_free_memory(&bound);
 	}
 	if (read_text(sources->cgroup, text, sizeof(text)) == 0) {
 		char *rest = NULL;

@@ -16,7 +16,7 @@ struct kk_room_sources {
 extern const struct kk_room_sources kk_room_of_system;
 
 /* kk_room_memory - the least of what the machine and each cgroup above this process have left; `where` names it. What
- * cannot be read does not bound. */
+ * cannot be read does not bound; without `meminfo` only free memory counts, not what caches would give back. */
 void kk_room_memory(const struct kk_room_sources *sources, uint64_t *bytes, char *where, size_t where_size);
 
 /* kk_room_directory - bytes that the file system of `path` has left. 0, or -1 with errno. */
