@@ -211,10 +211,11 @@ static void await_parent(struct kk_birth *birth)
 	char byte;
 	ssize_t n;
 
-	kk_private_close(&birth->licence);
+	kk_private_close(&birth->licence[1]);
 	do
-		n = read(birth->report, &byte, 1);
+		n = read(birth->licence[0], &byte, 1);
 	while (n < 0 && errno == EINTR);
+	kk_private_close(&birth->licence[0]);
 	if (n != 1)
 		_exit(EXIT_STILLBORN);
 }

@@ -26,8 +26,8 @@ struct kk_birth {
 	const char *const *argv;
 	const char *const *environment;
 	pid_t parent;
-	int report;  /* close-on-exec socket: a byte comes, a struct kk_birth_failure goes */
-	int licence; /* its other end, which is the parent's alone                       */
+	int report;     /* close-on-exec pipe: a struct kk_birth_failure goes there                    */
+	int licence[2]; /* pipe: a byte comes to [0]; [1] is the parent's alone                        */
 
 	/* A call in a fork: keeps all descriptors but the private ones (private.h), and has besides: */
 	const struct kk_order *order; /* what it is to do; NULL: this is no call                         */

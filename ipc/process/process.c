@@ -9,11 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The socket tells an exec that failed (a failure comes) from one that went well (it closes on exec). */
+/* The pipe tells an exec that failed (a failure comes) from one that went well (it closes on exec). */
 static int read_birth_report(int fd, struct kk_birth_failure *failure)
 {
 	ssize_t n;
@@ -61,10 +60,11 @@ static pid_t fork_quietly(struct kk_birth *birth)
 	return pid;
 }
 
-/* The licence for the child to go on, and maybe to end: we know it by its pidfd. */
-static void let_go(int report)
+/* The licence for the child to go on, and maybe to end: we know it by its pidfd. If it has been killed already there
+ * is still a reader, us, so no SIGPIPE. */
+static void let_go(int licence)
 {
-	while (send(report, "", 1, MSG_NOSIGNAL) < 0 && errno == EINTR)
+	while (write(licence, "", 1) < 0 && errno == EINTR)
 		;
 }
 
@@ -72,12 +72,14 @@ static void let_go(int report)
 static int give_birth(struct kk_process *process, struct kk_birth *birth, struct kk_error *error)
 {
 	struct kk_birth_failure failure = {0};
-	int report[2] = {-1, -1}, rc = KK_ERR_SYSTEM;
+	int report[2] = {-1, -1}, licence[2] = {-1, -1}, rc = KK_ERR_SYSTEM;
 
-	if (kk_private_pair(report) < 0)
-		return kk_error_set(error, KK_ERR_SYSTEM, "cannot make a pair of sockets");
+	if (kk_private_pipe(report) < 0 || kk_private_pipe(licence) < 0) {
+		kk_error_set(error, rc, "cannot make a pipe");
+		goto out;
+	}
 	birth->report = report[1];
-	birth->licence = report[0];
+	memcpy(birth->licence, licence, sizeof(licence));
 	process->pid = fork_quietly(birth);
 	if (process->pid < 0) {
 		kk_error_set(error, rc, "cannot fork");
@@ -93,7 +95,7 @@ static int give_birth(struct kk_process *process, struct kk_birth *birth, struct
 		goto out;
 	}
 	kk_living_add(&process->living, process->pid, process->called ? process : NULL);
-	let_go(report[0]);
+	let_go(licence[1]);
 	if (read_birth_report(report[0], &failure) < 0) {
 		kk_process_wait(process, -1, NULL);
 		rc = say_stillborn(birth->spec, &failure, error);
@@ -101,8 +103,10 @@ static int give_birth(struct kk_process *process, struct kk_birth *birth, struct
 	}
 	rc = KK_OK;
 out:
-	kk_private_close(&report[0]);
-	kk_private_close(&report[1]);
+	for (int i = 0; i < 2; i++) {
+		kk_private_close(&report[i]);
+		kk_private_close(&licence[i]);
+	}
 	return rc;
 }
 
