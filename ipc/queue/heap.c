@@ -105,6 +105,9 @@ int pile_enter(struct pile *pile, unsigned seat, int64_t deadline_ns)
 		if (!mine)
 			queue_relax();
 	}
+	/* Of no seat: nobody will ever give it up. */
+	if (!mine && atomic_load_explicit(&m->guard.owner, memory_order_relaxed) > pile->plan.seats)
+		return KK_ERR_CORRUPT;
 	if (!mine && kk_guard_take(pile->object.family, &m->guard, seat, deadline_ns) < 0)
 		return KK_ERR_TIMEOUT;
 	/* Taken down first: what becomes stale meanwhile is said again. Killed in between, our burial says it again. */

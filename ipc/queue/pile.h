@@ -152,7 +152,7 @@ static inline void pile_store(const struct pile *pile, uint32_t number, uint64_t
 	atomic_store_explicit(&pile_entry_of(pile, number)->word, word, memory_order_release);
 }
 
-/* Takes the guard and makes good what a death has left. 0 or KK_ERR_TIMEOUT. */
+/* Takes the guard and makes good what a death has left. 0, KK_ERR_TIMEOUT or KK_ERR_CORRUPT. */
 int pile_enter(struct pile *pile, unsigned seat, int64_t deadline_ns);
 void pile_leave(struct pile *pile);
 /* The entry that is next in order, or PILE_NONE. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kk_priority_queue: the order of its items against a simple model, ids, and many threads and processes at once. */
 #include "harness.h"
+#include "queue/pile.h"
 #include <kakehi/memory.h>
 #include <kakehi/priority_queue.h>
 
@@ -380,8 +381,29 @@ static void test_torment(void **state)
 	drop(queue);
 }
 
+/* A guard of a seat that there is not would never be given up: nobody waits for that. */
+static void test_wild_guard(void **state)
+{
+	(void)state;
+	struct kk_priority_queue *queue = make(&(struct kk_queue_spec){.capacity = 4, .item_max = 8});
+	struct kk_error error = {0};
+	/* A handle begins with its object. */
+	const struct kk_object *object = (const struct kk_object *)(const void *)queue;
+	struct pile_memory *memory = object->memory;
+	char got[8];
+	int64_t priority;
+	assert_int_equal(kk_priority_queue_check(queue, &error), KK_OK);
+	atomic_store(&memory->guard.owner, 0xffff);
+	assert_int_equal(kk_priority_queue_check(queue, &error), KK_ERR_CORRUPT);
+	assert_int_equal(kk_priority_queue_put(queue, 1, "x", 1, -1, NULL), KK_ERR_CORRUPT);
+	assert_int_equal(kk_priority_queue_get(queue, &priority, got, sizeof(got), -1), KK_ERR_CORRUPT);
+	atomic_store(&memory->guard.owner, 0);
+	drop(queue);
+}
+
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_model),  cmocka_unit_test(test_ids),     cmocka_unit_test(test_doubles),
-    cmocka_unit_test(test_making), cmocka_unit_test(test_threads), cmocka_unit_test(test_torment),
+    cmocka_unit_test(test_model),      cmocka_unit_test(test_ids),     cmocka_unit_test(test_doubles),
+    cmocka_unit_test(test_making),     cmocka_unit_test(test_threads), cmocka_unit_test(test_torment),
+    cmocka_unit_test(test_wild_guard),
 };
 HARNESS_MAIN(tests)
