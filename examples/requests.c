@@ -207,6 +207,9 @@ int main(void)
 	by_executor(false);
 	nine_under_a_semaphore(family);
 	kk_process_free(server);
+	kk_semaphore_destroy(three_at_once);
+	kk_lock_destroy(turn);
+	kk_memory_destroy(memory);
 	kk_family_close(family);
 	curl_global_cleanup();
 	return EXIT_SUCCESS;

@@ -7,6 +7,9 @@
 /* Passes over all pieces of a kind before a missing free one counts as damage: there always is one (ipc/MEMORY.md, D3),
  * but others may take it in front of us. */
 #define PASSES 1000
+/* A dict can be full, so that has to be found out soon; but one pass may be too few: a slot that falls free behind us
+ * while another is taken in front of us is one that there was all the time. */
+#define SLOT_PASSES 4
 
 static uint32_t hint_of(const struct kk_dict *dict, unsigned role, enum dict_piece_kind kind)
 {
@@ -19,7 +22,7 @@ static uint32_t hint_of(const struct kk_dict *dict, unsigned role, enum dict_pie
 uint64_t dict_take(struct kk_dict *dict, unsigned role, enum dict_piece_kind kind)
 {
 	uint32_t count = dict->at.pool[kind].count;
-	uint64_t tries = (uint64_t)count * (kind == DICT_SLOT ? 1 : PASSES);
+	uint64_t tries = (uint64_t)count * (kind == DICT_SLOT ? SLOT_PASSES : PASSES);
 	struct dict_role *record = dict_role(dict, role);
 	uint32_t n = hint_of(dict, role, kind);
 	for (uint64_t i = 0; i < tries; i++, n = n + 1 < count ? n + 1 : 0) {

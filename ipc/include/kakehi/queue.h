@@ -46,7 +46,7 @@ struct kk_queue_spec {
 	uint32_t item_max; /* bytes of the largest item; 0: KK_QUEUE_ITEM_MAX                                    */
 	uint32_t in_hand;  /* items that can be in hands besides: being put or got, or got and not done; 0: one for each
 	                      seat of the family                                                                  */
-	uint32_t redeliver; /* joinable: how many may die with an item before it is lost; 0: it is lost at once   */
+	uint32_t redeliver; /* joinable: how many may die with an item, or getting it, before it is lost; 0: at once */
 	bool joinable;      /* an item that was got is unfinished until kk_queue_task_done                         */
 };
 
