@@ -134,27 +134,10 @@ static bool shm_as_before(void *before)
 	return report_shm(before, NULL) == 0;
 }
 
-#ifdef __SANITIZE_ADDRESS__
-/* The leak checker works in a child of the program that ends. Who kills a program in its check leaves us that child,
- * which ends by itself: reaps what has ended, and says whether there is nothing else. */
-static bool checkers_ended(void *unused)
-{
-	pid_t child;
-
-	(void)unused;
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		continue;
-	return harness_children(getpid(), &child, 1) == 0;
-}
-#endif
-
 /* A child that ran to its end but was not waited for is a leak as well. */
 static int report_children(const char *test)
 {
 	pid_t children[64];
-#ifdef __SANITIZE_ADDRESS__
-	(void)harness_wait_until(checkers_ended, NULL, SHM_GRACE_MS);
-#endif
 	size_t count = harness_children(getpid(), children, sizeof(children) / sizeof(children[0]));
 
 	for (size_t i = 0; i < count; i++)
