@@ -33,7 +33,8 @@ int kk_process_kill(struct kk_process *process, int signal)
 	if (!is_owner(process))
 		return KK_ERR_NOT_OWNER;
 	pthread_mutex_lock(&process->lock);
-	if (!process->reaped)
+	/* The kernel may still take signals for one that nobody has to wait for, for a moment after its end. */
+	if (!process->reaped && !process->taken)
 		rc = kill_result(pidfd_send_signal(process->pidfd, signal, NULL, 0));
 	pthread_mutex_unlock(&process->lock);
 	return rc;
