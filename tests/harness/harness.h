@@ -105,6 +105,10 @@ uint64_t harness_pss_bytes(pid_t pid);
 /* harness_wait_orphans - reaps the orphans that became children of the test, until none is left or `limit_ms` have
  * passed; returns how many are still running. */
 size_t harness_wait_orphans(unsigned limit_ms);
+/* harness_reap_checkers - AddressSanitizer's leak checker works in a child of the program that ends. Who kills a
+ * program in its check is left that child, which ends by itself and has no title any more: reaps those. Else it does
+ * nothing. */
+void harness_reap_checkers(void);
 /* harness_alive - does the process exist (a zombie does not count)? */
 bool harness_alive(pid_t pid);
 

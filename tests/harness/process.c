@@ -113,3 +113,25 @@ size_t harness_wait_orphans(unsigned limit_ms)
 		return 0;
 	return harness_children(getpid(), left, sizeof(left) / sizeof(left[0]));
 }
+
+#ifdef __SANITIZE_ADDRESS__
+static bool checkers_ended(void *unused)
+{
+	pid_t children[64];
+	size_t count = harness_children(getpid(), children, sizeof(children) / sizeof(children[0]));
+	bool ended = count < sizeof(children) / sizeof(children[0]);
+
+	(void)unused;
+	for (size_t i = 0; i < count; i++)
+		if (*harness_title(children[i]) == 0 && waitpid(children[i], NULL, WNOHANG) == 0)
+			ended = false;
+	return ended;
+}
+#endif
+
+void harness_reap_checkers(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	(void)harness_wait_until(checkers_ended, NULL, 2000);
+#endif
+}

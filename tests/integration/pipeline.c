@@ -4,9 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #define RUN_LIMIT_MS   60000
 #define READY_LIMIT_MS 10000
@@ -100,23 +98,6 @@ static unsigned long backstops(const char *end)
 	return sum;
 }
 
-#ifdef __SANITIZE_ADDRESS__
-/* The leak checker works in a child of the worker that ends. If a test kills the worker in its check, that child comes to
- * us: it ends by itself, and has no title any more. Reaps those; true: there are none. */
-static bool checkers_ended(void *unused)
-{
-	pid_t children[64];
-	size_t count = harness_children(getpid(), children, sizeof(children) / sizeof(children[0]));
-	bool ended = true;
-
-	(void)unused;
-	for (size_t i = 0; i < count; i++)
-		if (*harness_title(children[i]) == 0 && waitpid(children[i], NULL, WNOHANG) == 0)
-			ended = false;
-	return ended;
-}
-#endif
-
 struct run pipeline_end(struct harness_program *program)
 {
 	struct harness_result result = harness_finish(program);
@@ -127,9 +108,7 @@ struct run pipeline_end(struct harness_program *program)
 	                  .ms = result.ms,
 	                  .end = last_event(result.out, "end")};
 
-#ifdef __SANITIZE_ADDRESS__
-	(void)harness_wait_until(checkers_ended, NULL, 2000);
-#endif
+	harness_reap_checkers();
 	run.in = number(run.end, "in");
 	run.done = number(run.end, "done");
 	run.failed = number(run.end, "failed");

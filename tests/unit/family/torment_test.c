@@ -241,6 +241,7 @@ static void test_torment(void **state)
 	}
 	assert_int_equal(atomic_load(&scene->wrong), 0);
 	must_be_as_before(&before);
+	harness_reap_checkers();
 	uint64_t all = 0;
 	for (int i = 0; i < WORKERS; i++)
 		all += atomic_load(&scene->turns[i]);
