@@ -77,21 +77,28 @@ static void hit(pid_t *player, int (*play)(int), int number)
 }
 
 /* Plays with all, hits whom it likes, and in the end lets all of them play to the end. */
+/* Has each had its turn? On a busy machine that takes longer than the time that was asked for. */
+static bool all_played(void)
+{
+	for (int i = 0; i < PLAYERS; i++)
+		if (atomic_load(&crew_board->of[i]) == 0)
+			return false;
+	return true;
+}
+
 static void torment(int (*play)(int))
 {
 	pid_t player[PLAYERS];
 	uint64_t until = harness_now_ms() + (uint64_t)torment_ms();
 	for (int i = 0; i < PLAYERS; i++)
 		player[i] = crew_start(play, i);
-	while (harness_now_ms() < until) {
+	while (harness_now_ms() < until || !all_played()) {
 		nap(rand() % 4000);
 		hit(player, play, rand() % PLAYERS);
 	}
 	atomic_store(&crew_board->stop, 1);
 	for (int i = 0; i < PLAYERS; i++)
 		crew_finish(player[i]);
-	for (int i = 0; i < PLAYERS; i++)
-		assert_true(atomic_load(&crew_board->of[i]) > 0);
 	assert_true(kk_family_bury(crew_family) >= 0);
 	print_message("%ld rounds, %d kills, %ld of them in the middle\n", atomic_load(&crew_board->count),
 	              atomic_load(&crew_board->gone), atomic_load(&crew_board->other));
