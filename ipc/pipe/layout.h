@@ -62,12 +62,18 @@ struct pipe_memory {
 };
 _Static_assert(sizeof(struct pipe_memory) == 448, "as computed by pipe_users_at");
 
-/* A mark in user[end][seat]: 0, or the pid of the user, or that with PIPE_LEAVING. */
-#define PIPE_LEAVING 0x80000000U
+/* A mark in user[end][seat]: 0, or version:32 leaving:1 pid:31; the version of the fate that its use began with. */
+#define PIPE_LEAVING  UINT64_C(0x80000000)
+#define PIPE_PID_MASK UINT64_C(0x7fffffff)
+
+static inline uint32_t pipe_pid_of(uint64_t mark)
+{
+	return (uint32_t)(mark & PIPE_PID_MASK);
+}
 
 static inline uint64_t pipe_users_bytes(uint32_t seats)
 {
-	return (2 * (uint64_t)(seats + 1) * sizeof(uint32_t) + 63) / 64 * 64;
+	return (2 * (uint64_t)(seats + 1) * sizeof(uint64_t) + 63) / 64 * 64;
 }
 
 static inline uint64_t pipe_total_bytes(uint64_t capacity, bool duplex, uint32_t seats)
@@ -75,9 +81,9 @@ static inline uint64_t pipe_total_bytes(uint64_t capacity, bool duplex, uint32_t
 	return sizeof(struct pipe_memory) + pipe_users_bytes(seats) + (duplex ? 2 : 1) * capacity;
 }
 
-static inline _Atomic uint32_t *pipe_user(struct pipe_memory *pipe, uint32_t seats, unsigned end, unsigned seat)
+static inline _Atomic uint64_t *pipe_user(struct pipe_memory *pipe, uint32_t seats, unsigned end, unsigned seat)
 {
-	return (_Atomic uint32_t *)(void *)(pipe + 1) + (uint64_t)end * (seats + 1) + seat;
+	return (_Atomic uint64_t *)(void *)(pipe + 1) + (uint64_t)end * (seats + 1) + seat;
 }
 
 /* Does end `e` send? */

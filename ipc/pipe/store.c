@@ -72,7 +72,7 @@ void pipe_store_settle(struct kk_connection *c)
 void pipe_store_refresh(struct kk_connection *c, unsigned seat)
 {
 	struct pipe_store *store = &c->store;
-	uint32_t mark = atomic_load(pipe_user(c->pipe, c->seats, c->end, seat));
+	uint32_t mark = pipe_pid_of(atomic_load(pipe_user(c->pipe, c->seats, c->end, seat)));
 	if (store->owner != mark) {
 		/* Left as it is, not freed: another thread of the parent may have been at work in it. */
 		store->first = NULL;

@@ -8,7 +8,7 @@
 static bool is_used(struct pipe_memory *pipe, uint32_t seats, unsigned end)
 {
 	for (unsigned i = 1; i <= seats; i++) {
-		uint32_t mark = atomic_load(pipe_user(pipe, seats, end, i));
+		uint64_t mark = atomic_load(pipe_user(pipe, seats, end, i));
 		if (mark != 0 && !(mark & PIPE_LEAVING))
 			return true;
 	}
@@ -20,12 +20,26 @@ static uint64_t next_fate(uint64_t fate, enum pipe_state state)
 	return (fate & ~PIPE_STATE_MASK) + PIPE_VERSION_ONE + (uint64_t)state;
 }
 
-/* X2, X3. Those who leave are marked. */
-static void settle(struct pipe_memory *pipe, uint32_t seats, unsigned end, enum pipe_state outcome)
+/* The version of `fate`, where a mark keeps it. */
+static uint64_t version_of(uint64_t fate)
+{
+	return fate / PIPE_VERSION_ONE << 32;
+}
+
+/* Is the end of a use told? Of an end that nobody has used since kk_connection_renew only if the use began after that:
+ * it was killed before it could say so (V2). */
+static bool is_told(uint64_t fate, uint64_t mark)
+{
+	enum pipe_state state = pipe_state_of(fate);
+	return state == PIPE_USED || (state == PIPE_FRESH && version_of(fate) == (mark >> 32 << 32));
+}
+
+/* X2, X3. Those who leave are marked; `mark` is of one of them. */
+static void settle(struct pipe_memory *pipe, uint32_t seats, unsigned end, uint64_t mark, enum pipe_state outcome)
 {
 	struct pipe_end *at = &pipe->end[end];
 	uint64_t fate = atomic_load(&at->fate);
-	while (pipe_state_of(fate) <= PIPE_USED && !is_used(pipe, seats, end) &&
+	while (is_told(fate, mark) && !is_used(pipe, seats, end) &&
 	       !atomic_compare_exchange_strong(&at->fate, &fate, next_fate(fate, outcome)))
 		;
 	kk_event_wake_all(&pipe->end[0].event, -1);
@@ -34,15 +48,14 @@ static void settle(struct pipe_memory *pipe, uint32_t seats, unsigned end, enum 
 
 /* ---- begin */
 
-static void begin(struct kk_connection *c, _Atomic uint32_t *mark)
+static void begin(struct kk_connection *c, _Atomic uint64_t *mark)
 {
 	struct pipe_end *own = pipe_own(c);
-	atomic_store(mark, (uint32_t)getpid()); /* V1 */
 	uint64_t fate = atomic_load(&own->fate);
-	/* V2 */
+	do
+		atomic_store(mark, version_of(fate) | (uint32_t)getpid()); /* V1 */
 	while (pipe_state_of(fate) != PIPE_SHUT &&
-	       !atomic_compare_exchange_strong(&own->fate, &fate, next_fate(fate, PIPE_USED)))
-		;
+	       !atomic_compare_exchange_strong(&own->fate, &fate, next_fate(fate, PIPE_USED))); /* V2 */
 }
 
 int pipe_enter(struct kk_connection *c)
@@ -50,7 +63,7 @@ int pipe_enter(struct kk_connection *c)
 	int seat = kk_family_seat(c->object.family);
 	if (seat <= 0)
 		return seat;
-	_Atomic uint32_t *mark = pipe_user(c->pipe, c->seats, c->end, (unsigned)seat);
+	_Atomic uint64_t *mark = pipe_user(c->pipe, c->seats, c->end, (unsigned)seat);
 	/* relaxed: only we set it, and what another seat's burial sets for us counts as ours. */
 	if (atomic_load_explicit(mark, memory_order_relaxed) == 0)
 		begin(c, mark);
@@ -59,10 +72,10 @@ int pipe_enter(struct kk_connection *c)
 
 bool pipe_is_alone(const struct kk_connection *c, unsigned seat)
 {
-	uint32_t own = atomic_load_explicit(pipe_user(c->pipe, c->seats, c->end, seat), memory_order_relaxed);
+	uint64_t own = atomic_load_explicit(pipe_user(c->pipe, c->seats, c->end, seat), memory_order_relaxed);
 	for (unsigned i = 1; i <= c->seats; i++) {
-		uint32_t mark = atomic_load_explicit(pipe_user(c->pipe, c->seats, c->end, i), memory_order_relaxed);
-		if (mark != 0 && (mark & ~PIPE_LEAVING) != own)
+		uint64_t mark = atomic_load_explicit(pipe_user(c->pipe, c->seats, c->end, i), memory_order_relaxed);
+		if (mark != 0 && pipe_pid_of(mark) != pipe_pid_of(own))
 			return false;
 	}
 	return true;
@@ -72,20 +85,24 @@ bool pipe_is_alone(const struct kk_connection *c, unsigned seat)
 
 void pipe_leave_process(struct kk_connection *c)
 {
-	uint32_t pid = (uint32_t)getpid(), leaving = pid | PIPE_LEAVING;
-	bool was_used = false;
+	uint32_t pid = (uint32_t)getpid();
+	uint64_t last = 0;
 	for (unsigned i = 1; i <= c->seats; i++) {
-		uint32_t mark = pid;
-		if (atomic_compare_exchange_strong(pipe_user(c->pipe, c->seats, c->end, i), &mark, leaving)) /* X1 */
-			was_used = true;
+		_Atomic uint64_t *at = pipe_user(c->pipe, c->seats, c->end, i);
+		uint64_t mark = atomic_load(at);
+		if (pipe_pid_of(mark) == pid && !(mark & PIPE_LEAVING) &&
+		    atomic_compare_exchange_strong(at, &mark, mark | PIPE_LEAVING)) /* X1 */
+			last = mark;
 	}
-	if (!was_used)
+	if (last == 0)
 		return;
-	settle(c->pipe, c->seats, c->end, PIPE_CLOSED);
+	settle(c->pipe, c->seats, c->end, last, PIPE_CLOSED);
 	for (unsigned i = 1; i <= c->seats; i++) {
-		uint32_t mark = leaving;
+		_Atomic uint64_t *at = pipe_user(c->pipe, c->seats, c->end, i);
+		uint64_t mark = atomic_load(at);
 		/* X4. By CAS: a seat may be another thread's by now. */
-		(void)atomic_compare_exchange_strong(pipe_user(c->pipe, c->seats, c->end, i), &mark, 0);
+		if (pipe_pid_of(mark) == pid && (mark & PIPE_LEAVING))
+			(void)atomic_compare_exchange_strong(at, &mark, 0);
 	}
 }
 
@@ -97,34 +114,36 @@ static bool lives_in(struct kk_family *family, unsigned seat, uint32_t pid)
 
 /* A thread has ended, but not its process: another one of its threads stands for it from now on. */
 static void hand_on(struct kk_family *family, struct pipe_memory *pipe, uint32_t seats, unsigned end, unsigned seat,
-                    uint32_t pid)
+                    uint64_t mark)
 {
+	uint32_t pid = pipe_pid_of(mark);
 	for (unsigned i = 1; i <= seats; i++) {
-		_Atomic uint32_t *to = pipe_user(pipe, seats, end, i);
-		uint32_t mark = 0;
+		_Atomic uint64_t *to = pipe_user(pipe, seats, end, i);
+		uint64_t there = 0;
 		if (i == seat || !lives_in(family, i, pid))
 			continue;
-		if (!atomic_compare_exchange_strong(to, &mark, pid) && mark == pid)
+		if (!atomic_compare_exchange_strong(to, &there, mark) && pipe_pid_of(there) == pid &&
+		    !(there & PIPE_LEAVING))
 			return;
 		/* Alive after it has the mark: it will be buried with it. */
-		if (mark == 0 && lives_in(family, i, pid))
+		if (there == 0 && lives_in(family, i, pid))
 			return;
-		mark = pid;
-		(void)atomic_compare_exchange_strong(to, &mark, 0);
+		there = mark;
+		(void)atomic_compare_exchange_strong(to, &there, 0);
 	}
 }
 
 void pipe_leave_dead(struct kk_family *family, struct pipe_memory *pipe, unsigned end, unsigned seat, bool left)
 {
 	uint32_t seats = kk_family_seats(family);
-	_Atomic uint32_t *at = pipe_user(pipe, seats, end, seat);
-	uint32_t mark = atomic_load(at);
+	_Atomic uint64_t *at = pipe_user(pipe, seats, end, seat);
+	uint64_t mark = atomic_load(at);
 	if (mark == 0)
 		return;
 	if (left && !(mark & PIPE_LEAVING))
 		hand_on(family, pipe, seats, end, seat, mark);
 	atomic_store(at, mark | PIPE_LEAVING); /* X1 */
-	settle(pipe, seats, end, left ? PIPE_CLOSED : PIPE_DIED);
+	settle(pipe, seats, end, mark, left ? PIPE_CLOSED : PIPE_DIED);
 }
 
 void pipe_forget(struct pipe_memory *pipe, uint32_t seats, unsigned end, unsigned seat)

@@ -150,12 +150,14 @@ static void die(long kill_at, struct killing_death *death)
 {
 	*death = (struct killing_death){.undertaker_at = -1};
 	begin();
-	if (run_act(kill_at, kill_at != LONG_MAX, death) != STEP_WRONG)
-		return;
-	forget();
-	begin();
-	if (run_act(kill_at, false, death) == STEP_WRONG)
-		complain(death, "it did not do what it should");
+	if (run_act(kill_at, kill_at != LONG_MAX, death) == STEP_WRONG) {
+		forget();
+		begin();
+		if (run_act(kill_at, false, death) == STEP_WRONG)
+			complain(death, "it did not do what it should");
+	}
+	if (current->meanwhile)
+		current->meanwhile();
 }
 
 /* ---- undertakers */

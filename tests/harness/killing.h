@@ -36,8 +36,8 @@ struct killing_death {
 	long undertaker_at; /* -1: nobody died burying it                               */
 };
 
-/* setup, teardown and verify run in the test; the first two may use cmocka's asserts. join and act run in the child,
- * where they must not: killing_must. Any but `act`, `name` and `family` may be NULL. */
+/* setup, teardown, meanwhile and verify run in the test; all but the last may use cmocka's asserts. join and act run in
+ * the child, where they must not: killing_must. Any but `act`, `name` and `family` may be NULL. */
 struct killing {
 	const char *name;
 	struct kk_family **family; /* where setup() leaves the family. The child inherits handles and all */
@@ -47,9 +47,10 @@ struct killing {
 	void (*wake)(void);                                       /* act() sleeps: called once, lets it go on */
 	const char *(*verify)(const struct killing_death *death); /* NULL: all is well; else what is not */
 	void (*teardown)(void);
-	long most;           /* deaths of a quick run, in all. 0: 200 (fewer with sanitizers)            */
-	bool no_undertakers; /* nobody dies burying                                                      */
-	bool seats_may_stay; /* act() or verify() leave other seats taken than setup() did               */
+	long most;               /* deaths of a quick run, in all. 0: 200 (fewer with sanitizers)            */
+	bool no_undertakers;     /* nobody dies burying                                                      */
+	bool seats_may_stay;     /* act() or verify() leave other seats taken than setup() did               */
+	void (*meanwhile)(void); /* after the death, before the first burial                             */
 };
 
 /* For verify(): says what is wrong. */

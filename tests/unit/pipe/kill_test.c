@@ -290,6 +290,50 @@ static const char *told(const struct killing_death *death)
 	return works();
 }
 
+static bool renewed;
+
+static void renew_if_told(void)
+{
+	renewed = recv_nothing(end[0]) == KK_ERR_CLOSED;
+	if (renewed)
+		kk_connection_renew(end[0]);
+}
+
+static void setup_untold(void)
+{
+	setup();
+	renewed = false;
+}
+
+/* Whose end was told already is not told again of somebody who is to come after him. */
+static const char *told_once(const struct killing_death *death)
+{
+	int rc = recv_nothing(end[0]);
+	KILLING_CHECK(renewed || !death->finished);
+	KILLING_CHECK(renewed ? rc == KK_ERR_TIMEOUT : rc == KK_ERR_DIED || rc == KK_ERR_CLOSED);
+	return works();
+}
+
+static void poll_first(void)
+{
+	sit();
+	killing_must(kk_connection_poll(end[1], 0) == KK_ERR_TIMEOUT);
+}
+
+static void test_close_then_renew(void **state)
+{
+	(void)state;
+	static const struct killing killing = {.name = "close an end that is renewed at once",
+	                                       .family = &family,
+	                                       .setup = setup_untold,
+	                                       .join = poll_first,
+	                                       .act = close_it,
+	                                       .meanwhile = renew_if_told,
+	                                       .verify = told_once,
+	                                       .teardown = teardown};
+	killing_sweep(&killing);
+}
+
 static void test_close(void **state)
 {
 	(void)state;
@@ -593,9 +637,17 @@ static void test_torment(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_send),        cmocka_unit_test(test_send_long),    cmocka_unit_test(test_send_memory),
-    cmocka_unit_test(test_receive),     cmocka_unit_test(test_receive_long), cmocka_unit_test(test_close),
-    cmocka_unit_test(test_leave),       cmocka_unit_test(test_close_shared), cmocka_unit_test(test_receive_asleep),
-    cmocka_unit_test(test_send_asleep), cmocka_unit_test(test_torment),
+    cmocka_unit_test(test_send),
+    cmocka_unit_test(test_send_long),
+    cmocka_unit_test(test_send_memory),
+    cmocka_unit_test(test_receive),
+    cmocka_unit_test(test_receive_long),
+    cmocka_unit_test(test_close),
+    cmocka_unit_test(test_close_then_renew),
+    cmocka_unit_test(test_leave),
+    cmocka_unit_test(test_close_shared),
+    cmocka_unit_test(test_receive_asleep),
+    cmocka_unit_test(test_send_asleep),
+    cmocka_unit_test(test_torment),
 };
 HARNESS_MAIN(tests)

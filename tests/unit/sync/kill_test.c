@@ -206,12 +206,14 @@ static void test_lock(void **state)
 {
 	(void)state;
 	static const struct killing killing[] = {
-	    {"lock: acquire", &family, make_lock, sit, acquire, NULL, verify_acquired, drop_family, 0, false, false},
-	    {"lock: release", &family, make_lock, hold, release, NULL, verify_released, drop_family, 0, false, false},
+	    {"lock: acquire", &family, make_lock, sit, acquire, NULL, verify_acquired, drop_family, 0, false, false,
+	     NULL},
+	    {"lock: release", &family, make_lock, hold, release, NULL, verify_released, drop_family, 0, false, false,
+	     NULL},
 	    {"recursive: acquire again", &family, make_recursive, hold, acquire, NULL, verify_still_held, drop_family,
-	     50, true, false},
+	     50, true, false, NULL},
 	    {"recursive: release once", &family, make_recursive, hold_twice, release, NULL, verify_still_held,
-	     drop_family, 50, true, false},
+	     drop_family, 50, true, false, NULL},
 	};
 	for (size_t i = 0; i < sizeof(killing) / sizeof(killing[0]); i++)
 		killing_sweep(&killing[i]);
@@ -378,13 +380,13 @@ static void test_semaphore(void **state)
 	(void)state;
 	static const struct killing killing[] = {
 	    {"semaphore: acquire", &family, make_three, sit, acquire_permit, NULL, verify_three, drop_family, 0, false,
-	     false},
+	     false, NULL},
 	    {"semaphore: release", &family, make_three, hold_permits, release_permit, NULL, verify_three, drop_family,
-	     0, false, false},
+	     0, false, false, NULL},
 	    {"semaphore: release for another", &family, make_three_and_take, sit, release_permit, NULL,
-	     verify_given_for_us, drop_family, 100, true, false},
+	     verify_given_for_us, drop_family, 100, true, false, NULL},
 	    {"semaphore: release a new one", &family, make_empty, sit, release_permit, NULL, verify_new, drop_family,
-	     100, true, false},
+	     100, true, false, NULL},
 	};
 	for (size_t i = 0; i < sizeof(killing) / sizeof(killing[0]); i++)
 		killing_sweep(&killing[i]);
