@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ipc/gate/gate.c - limits shared by processes: permits, rates, hold-off. Why it is right: ipc/MEMORY.md, "Gate".
  *
- *	header | global next_ns | place[places] = next_ns | not_before_ns | permit[permits]
+ *	header | global next_ns | place[places] = next_ns | not_before_ns | claim | permit[permits]
  *
  * No access here orders any other memory: each limit is one word that is compared with itself and the clock alone, so
- * all of them are relaxed. The steps G1 .. G5 are those of the page.
+ * all of them are relaxed. The steps G1 .. G8 are those of the page.
  */
 #include <kakehi/gate.h>
 
@@ -17,18 +17,28 @@
 #include <string.h>
 
 #define GATE_MAGIC   0x6b6b6761U
-#define GATE_VERSION 1U
+#define GATE_VERSION 2U
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_SHORT_LOCK_FREE == 2, "atomics must not use locks of a process");
 
 #define NS_PER_SECOND    1e9
+#define NS_PER_MS        UINT64_C(1000000)
 #define PERMIT_WAIT_NS   UINT64_C(10000000) /* half of it at random on top, so that the refused do not march in step */
 #define PERMIT_SPREAD_NS UINT64_C(10000000)
+
+/* A role without any permit of a place is refused for so long before the others leave it one; and until so long, for it
+ * may be dead: it asks every 20 ms if it lives. */
+#define CLAIM_RIPE_MS  UINT64_C(250)
+#define CLAIM_LAPSE_MS UINT64_C(300)
+#define CLAIM_ROLE     UINT64_C(0xffff)
+#define CLAIM_SHIFT    16
 
 /* Shared.   field       written by                      read by
  *           header      init, once                      attach, check
  *           next_ns     whoever is admitted, CAS        all
  *           not_before  whoever wants it later, CAS     all
+ *           claim       who is refused, CAS from void   all
+ *                       to its own; it again, CAS -> 0
  *           permit      taker, CAS 0 -> role;           all
  *                       its role or the heir, -> 0 */
 struct gate_facts {
@@ -46,6 +56,7 @@ struct gate_memory {
 struct gate_place {
 	_Atomic uint64_t next_ns;
 	_Atomic uint64_t not_before_ns;
+	_Atomic uint64_t claim;    /* since when, in ms, a role is refused | that role; 0: none */
 	_Atomic uint16_t permit[]; /* 0: free; else the role that has it */
 };
 
@@ -219,8 +230,10 @@ static void return_turn(const struct turn *turn)
 
 /* ---- permits */
 
-/* The permit taken; NULL: all are in use. Roles begin to look at different ones, to stay out of each other's way. */
-static _Atomic uint16_t *take_permit(const struct kk_gate *gate, struct gate_place *place, unsigned role)
+/* The permit taken; NULL: all are in use, but for `spare`. Roles begin to look at different ones, to stay out of each
+ * other's way. */
+static _Atomic uint16_t *take_permit(const struct kk_gate *gate, struct gate_place *place, unsigned role,
+                                     unsigned spare)
 {
 	uint32_t permits = gate->facts.permits;
 	for (uint32_t i = 0; i < permits; i++) {
@@ -228,6 +241,10 @@ static _Atomic uint16_t *take_permit(const struct kk_gate *gate, struct gate_pla
 		uint16_t nobody = 0;
 		if (atomic_load_explicit(permit, memory_order_relaxed) != 0)
 			continue;
+		if (spare > 0) {
+			spare--;
+			continue;
+		}
 		KK_POINT("G2");
 		if (atomic_compare_exchange_strong_explicit(permit, &nobody, (uint16_t)role, memory_order_relaxed,
 		                                            memory_order_relaxed)) {
@@ -301,6 +318,45 @@ uint32_t kk_gate_held_at(const struct kk_gate *gate, const void *key, size_t key
 	return held_in(gate, place_of(gate, key, key_bytes), 0);
 }
 
+/* ---- claims: whoever gives a permit back asks again at once, and would be there before all who look every 10 ms */
+
+/* Beyond all bounds if it was made after the caller looked at the clock. */
+static uint64_t claim_age_ms(uint64_t claim, uint64_t now_ns)
+{
+	return now_ns / NS_PER_MS - (claim >> CLAIM_SHIFT);
+}
+
+/* How many permits must be left to somebody else? */
+static unsigned claimed_from(const struct gate_place *place, unsigned role, uint64_t now_ns)
+{
+	uint64_t claim = atomic_load_explicit(&place->claim, memory_order_relaxed),
+	         age_ms = claim_age_ms(claim, now_ns);
+	return claim != 0 && (claim & CLAIM_ROLE) != role && age_ms >= CLAIM_RIPE_MS && age_ms < CLAIM_LAPSE_MS;
+}
+
+/* One claim stands at a time, until it lapses. Who has a permit here has none to make. */
+static void make_claim(const struct kk_gate *gate, struct gate_place *place, unsigned role, uint64_t now_ns)
+{
+	uint64_t claim = atomic_load_explicit(&place->claim, memory_order_relaxed);
+	if ((claim != 0 && claim_age_ms(claim, now_ns) < CLAIM_LAPSE_MS) || held_in(gate, place, role) != 0)
+		return;
+	KK_POINT("G7");
+	(void)atomic_compare_exchange_strong_explicit(&place->claim, &claim, now_ns / NS_PER_MS << CLAIM_SHIFT | role,
+	                                              memory_order_relaxed, memory_order_relaxed);
+	KK_POINT("G7: claimed");
+}
+
+static void settle_claim(struct gate_place *place, unsigned role)
+{
+	uint64_t claim = atomic_load_explicit(&place->claim, memory_order_relaxed);
+	if ((claim & CLAIM_ROLE) != role)
+		return;
+	KK_POINT("G8");
+	(void)atomic_compare_exchange_strong_explicit(&place->claim, &claim, 0, memory_order_relaxed,
+	                                              memory_order_relaxed);
+	KK_POINT("G8: settled");
+}
+
 /* ---- the whole */
 
 /* What can be seen without taking anything; most refusals end here. */
@@ -333,9 +389,11 @@ int64_t kk_gate_admit(struct kk_gate *gate, unsigned role, const void *key, size
 	if (wait_ns != 0)
 		return refused(wait_ns);
 	if (gate->facts.permits != 0) {
-		permit = take_permit(gate, place, role);
-		if (!permit)
+		permit = take_permit(gate, place, role, claimed_from(place, role, now_ns));
+		if (!permit) {
+			make_claim(gate, place, role, now_ns);
 			return refused(PERMIT_WAIT_NS + (now_ns / 16 + role * UINT64_C(997)) % PERMIT_SPREAD_NS);
+		}
 	}
 	wait_ns = take_turn(&place->next_ns, gate->facts.key_spacing_ns, now_ns, &key_turn);
 	if (wait_ns == 0) {
@@ -345,6 +403,8 @@ int64_t kk_gate_admit(struct kk_gate *gate, unsigned role, const void *key, size
 	}
 	if (wait_ns != 0)
 		return_permit(permit);
+	else
+		settle_claim(place, role);
 	return refused(wait_ns);
 }
 

@@ -8,7 +8,8 @@
  * that these may be stricter than asked for and are never laxer. Each limit is a word of its own:
  *
  *   permits    so many things under way at once. Taking one and recording who has it are one compare-and-swap; what a
- *              dead process had is given back by its heir (kk_gate_inherit) and by nobody else
+ *              dead process had is given back by its heir (kk_gate_inherit) and by nobody else. Who has none at a
+ *              place for a quarter of a second, whenever it asks, is let in first: the others leave it one
  *   key_rate   things a second at a place. Evenly spaced; if the spacing is under KK_GATE_BURST_NS, those of that time
  *              may come together. A process killed in `admit` may waste one turn, it never gives one away twice
  *   rate       the same for all places together

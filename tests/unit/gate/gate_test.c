@@ -225,6 +225,91 @@ static void test_a_permit_is_taken_once(void **state)
 	kk_gate_detach(gate);
 }
 
+/* ---- turns */
+
+enum { GREEDY = 4, SERVICE_MS = 7, DAY_MS = 20000 };
+
+/* A role with an endless queue for one key: asks again as soon as something of its own is through, as the others do. */
+struct greedy {
+	uint64_t ask_ms, end_ms[2], let_in, last_ms, longest_ms;
+};
+
+static void live(struct kk_gate *gate, unsigned role, struct greedy *greedy, uint64_t now_ms)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		if (greedy->end_ms[i] != now_ms)
+			continue;
+		assert_int_equal(leave(gate, role, "a"), KK_OK);
+		greedy->end_ms[i] = 0;
+		greedy->ask_ms = now_ms;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		if (greedy->ask_ms > now_ms || greedy->end_ms[i] != 0)
+			continue;
+		int64_t wait_ns = admit(gate, role, "a", now_ms * MS);
+		greedy->ask_ms = now_ms + ((uint64_t)wait_ns + MS - 1) / MS;
+		if (wait_ns != 0)
+			continue;
+		greedy->end_ms[i] = now_ms + SERVICE_MS;
+		greedy->let_in++;
+		if (now_ms - greedy->last_ms > greedy->longest_ms)
+			greedy->longest_ms = now_ms - greedy->last_ms;
+		greedy->last_ms = now_ms;
+	}
+}
+
+static void test_nobody_waits_for_ever(void **state)
+{
+	(void)state;
+	struct kk_gate *gate = new_gate((struct kk_gate_shape){.places = 1, .permits = 2, .roles = GREEDY});
+	struct greedy greedy[GREEDY] = {{.let_in = 0}};
+	uint64_t all = 0;
+	for (uint64_t now_ms = 1; now_ms <= DAY_MS; now_ms++)
+		for (unsigned i = 0; i < GREEDY; i++)
+			live(gate, i + 1, &greedy[i], now_ms);
+	for (unsigned i = 0; i < GREEDY; i++) {
+		if (greedy[i].let_in == 0 || greedy[i].longest_ms > 5000)
+			fail_msg("role %u: %llu times, once after %llu ms", i + 1, (unsigned long long)greedy[i].let_in,
+			         (unsigned long long)greedy[i].longest_ms);
+		all += greedy[i].let_in;
+	}
+	/* It costs little: at most a permit for 20 ms of each quarter second. */
+	assert_true(all > 2 * DAY_MS / SERVICE_MS * 94 / 100);
+	kk_gate_detach(gate);
+}
+
+/* Role 1 goes in and out at `now_ms`, with both permits before. Is it let in again? */
+static bool comes_back(struct kk_gate *gate, uint64_t now_ms)
+{
+	assert_int_equal(leave(gate, 1, "a"), KK_OK);
+	return admit(gate, 1, "a", now_ms * MS) == 0;
+}
+
+static void test_a_claim_ripens_and_lapses(void **state)
+{
+	(void)state;
+	struct kk_gate *gate = new_gate((struct kk_gate_shape){.places = 1, .permits = 2, .roles = 2});
+	assert_int_equal(admit(gate, 1, "a", 1000 * MS), 0);
+	assert_int_equal(admit(gate, 1, "a", 1000 * MS), 0);
+	assert_true(admit(gate, 1, "a", 1000 * MS) > 0); /* no claim: it has some */
+	assert_true(admit(gate, 2, "a", 1010 * MS) > 0);
+	assert_true(comes_back(gate, 1259));
+	assert_false(comes_back(gate, 1260));
+	assert_int_equal(admit(gate, 2, "a", 1261 * MS), 0);
+	assert_true(admit(gate, 1, "a", 1262 * MS) > 0);
+	assert_true(comes_back(gate, 1263));
+	/* Both free: only one is left alone. A dead one's claim costs no more than its time. */
+	assert_int_equal(leave(gate, 2, "a"), KK_OK);
+	assert_int_equal(admit(gate, 1, "a", 1270 * MS), 0);
+	assert_true(admit(gate, 2, "a", 2000 * MS) > 0);
+	assert_int_equal(leave(gate, 1, "a"), KK_OK);
+	assert_int_equal(leave(gate, 1, "a"), KK_OK);
+	assert_int_equal(admit(gate, 1, "a", 2299 * MS), 0);
+	assert_true(admit(gate, 1, "a", 2299 * MS) > 0);
+	assert_int_equal(admit(gate, 1, "a", 2300 * MS), 0);
+	kk_gate_detach(gate);
+}
+
 /* ---- deaths */
 
 /* Everything that can be done, in an order that fails where it should and succeeds where it should. */
@@ -241,8 +326,16 @@ static int play_all(struct kk_gate *gate)
 	return bad;
 }
 
-/* Runs the play in a process that dies at its n-th point. True: it got to the end. */
-static bool play_and_die(struct kk_gate *gate, uint64_t n)
+/* Claims a place whose only permit is another's, and is let in. */
+static int play_claim(struct kk_gate *gate)
+{
+	int bad = admit(gate, 1, "a", 1000 * MS) <= 0;
+	bad |= leave(gate, 2, "a") != KK_OK || admit(gate, 2, "a", 1270 * MS) <= 0;
+	return bad || admit(gate, 1, "a", 1280 * MS) != 0;
+}
+
+/* Runs a play in a process that dies at its n-th point. True: it got to the end. */
+static bool die_in(int (*play)(struct kk_gate *gate), struct kk_gate *gate, uint64_t n)
 {
 	int status;
 	pid_t child = fork();
@@ -250,7 +343,7 @@ static bool play_and_die(struct kk_gate *gate, uint64_t n)
 	if (child == 0) {
 		strike.points = 0;
 		strike.die_at = n;
-		_exit(play_all(gate));
+		_exit(play(gate));
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	if (WIFSIGNALED(status)) {
@@ -268,7 +361,7 @@ static void test_killed_at_every_point(void **state)
 	for (bool done = false; !done; n++) {
 		struct kk_gate *gate = new_gate(
 		    (struct kk_gate_shape){.places = 16, .permits = 2, .roles = 2, .key_rate = 500, .rate = 900});
-		done = play_and_die(gate, n);
+		done = die_in(play_all, gate, n);
 		/* The others go on, within the limits. */
 		unsigned admitted = 0;
 		for (unsigned i = 0; i < 4; i++)
@@ -277,7 +370,7 @@ static void test_killed_at_every_point(void **state)
 		assert_true(kk_gate_held_at(gate, "a", 1) <= 2);
 		/* Its heir dies as well, and its heir's heir; what they all had is given back, and nobody else's. */
 		for (uint64_t again = 1; again < 4; again++)
-			(void)play_and_die(gate, again);
+			(void)die_in(play_all, gate, again);
 		assert_true(kk_gate_inherit(gate, 1) >= 0);
 		assert_int_equal(kk_gate_held(gate, 1), 0);
 		assert_int_equal(kk_gate_held(gate, 2), admitted);
@@ -285,6 +378,23 @@ static void test_killed_at_every_point(void **state)
 		kk_gate_detach(gate);
 	}
 	assert_true(n > 30);
+}
+
+/* Whatever the dead one claimed, all goes on for the others a moment later, and its heir gives back what it had. */
+static void test_killed_with_a_claim(void **state)
+{
+	(void)state;
+	uint64_t n = 1;
+	for (bool done = false; !done; n++) {
+		struct kk_gate *gate = new_gate((struct kk_gate_shape){.places = 1, .permits = 1, .roles = 3});
+		assert_int_equal(admit(gate, 2, "a", 900 * MS), 0);
+		done = die_in(play_claim, gate, n);
+		assert_in_range(kk_gate_inherit(gate, 1), 0, 1);
+		(void)leave(gate, 2, "a");
+		assert_int_equal(admit(gate, 3, "a", 1300 * MS), 0);
+		kk_gate_detach(gate);
+	}
+	assert_true(n > 10);
 }
 
 /* ---- many at once */
@@ -469,7 +579,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_hold_off),
     cmocka_unit_test(test_refusal_gives_back_what_was_taken),
     cmocka_unit_test(test_a_permit_is_taken_once),
+    cmocka_unit_test(test_nobody_waits_for_ever),
+    cmocka_unit_test(test_a_claim_ripens_and_lapses),
     cmocka_unit_test(test_killed_at_every_point),
+    cmocka_unit_test(test_killed_with_a_claim),
     cmocka_unit_test(test_random_kills),
     cmocka_unit_test(test_threads),
     cmocka_unit_test(test_shapes_and_damage),
