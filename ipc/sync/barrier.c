@@ -196,6 +196,8 @@ void kk_barrier_abort(struct kk_barrier *barrier)
 void kk_barrier_reset(struct kk_barrier *barrier)
 {
 	struct barrier_memory *memory = barrier->memory;
+	/* Who died before breaks what was, not what begins now. */
+	(void)kk_family_bury(barrier->object.family);
 	uint64_t word = atomic_load(&memory->word), next;
 	do
 		next = (word + (is_broken(word) ? 1 : 2) * EPOCH_ONE) & ~ARRIVED_MASK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kakehi/barrier.h - reads a number of parties, produces a place where each waits for all the others: Python's Barrier,
- *that breaks when one of them dies.
+ * that breaks when one of them dies.
  *
  *	int place = kk_barrier_wait(barrier, -1);
  *	if (place == KK_ERR_BROKEN)
@@ -10,8 +10,8 @@
  *
  * A party is a thread. The barrier breaks, for those that wait and those that come, until kk_barrier_reset:
  *   - when one that waits here, or has ever taken part here, is killed, or ends while it waits here
- *   - when anybody is killed while somebody waits, and fewer threads than parties are left that sit in a seat of the
- *family
+ *   - when anybody is killed while somebody waits, and fewer threads than parties are left that sit in a seat of
+ *     the family
  *   - when a time-out strikes, the action fails, or kk_barrier_abort says so
  * A party that ends, or leaves its seat, between two turns breaks nothing: another one may come in its place.
  */
@@ -54,7 +54,8 @@ KK_API void kk_barrier_action(struct kk_barrier *barrier, int (*action)(void *ar
  * and the action failed. Else as kk_family_seat. */
 KK_API int kk_barrier_wait(struct kk_barrier *barrier, int timeout_ms);
 
-/* kk_barrier_reset - begins anew, whole and empty; who waits gets KK_ERR_BROKEN. Any thread. */
+/* kk_barrier_reset - begins anew, whole and empty; who waits gets KK_ERR_BROKEN. Who died before it breaks nothing any
+ * more. Any thread. */
 KK_API void kk_barrier_reset(struct kk_barrier *barrier);
 
 /* kk_barrier_abort - breaks it. Any thread. */

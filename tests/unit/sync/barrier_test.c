@@ -286,6 +286,20 @@ static void test_waiting_party_killed(void **state)
 	assert_false(kk_barrier_is_broken(barrier));
 }
 
+/* Its death came before the barrier began anew, and nobody had settled it by then. */
+static void test_killed_before_reset(void **state)
+{
+	(void)state;
+	pid_t child = crew_start(wait_and_stay, 0);
+	crew_until_count(waiting, NULL, 1);
+	crew_kill(child);
+	kk_barrier_abort(barrier);
+	kk_barrier_reset(barrier);
+	assert_true(kk_family_bury(crew_family) >= 0);
+	assert_false(kk_barrier_is_broken(barrier));
+	assert_int_equal(kk_barrier_waiting(barrier), 0);
+}
+
 /* It took part once and was killed on its way to the next turn, which nobody could complete. */
 static void test_former_party_killed(void **state)
 {
@@ -401,6 +415,7 @@ static const struct CMUnitTest tests[] = {
     BARRIER_TEST(test_reset),
     BARRIER_TEST(test_timeout),
     BARRIER_TEST(test_waiting_party_killed),
+    BARRIER_TEST(test_killed_before_reset),
     BARRIER_TEST(test_former_party_killed),
     BARRIER_TEST(test_too_few_left),
     BARRIER_TEST(test_leaving_breaks_nothing),
