@@ -201,8 +201,8 @@ static void tell_all(struct condition_memory *memory, unsigned seats)
 	}
 }
 
-/* Did somebody die holding the lock, or is it held by `seat`? Where the lock is gone, so is the condition. */
-static bool died_in_lock(struct kk_family *family, struct condition_memory *memory, unsigned seat)
+/* Does `seat` have the lock, or had it when it ended? Where the lock is gone, so is the condition. */
+static bool ended_in_lock(struct kk_family *family, struct condition_memory *memory, unsigned seat)
 {
 	struct lock_memory *lock = &memory->own;
 	struct kk_object object;
@@ -212,7 +212,7 @@ static bool died_in_lock(struct kk_family *family, struct condition_memory *memo
 			return false;
 		lock = object.memory;
 	}
-	return lock_is_owner(lock, seat) || lock_died(lock);
+	return lock_was_of(lock, seat);
 }
 
 static int bury(struct kk_family *family, void *at, uint64_t bytes, unsigned number, bool left)
@@ -223,7 +223,7 @@ static int bury(struct kk_family *family, void *at, uint64_t bytes, unsigned num
 		return KK_ERR_CORRUPT;
 	struct condition_seat *seat = &memory->seat[number];
 	bool inside = !is(atomic_load(&seat->word), IDLE);
-	if (!left || inside || died_in_lock(family, memory, number))
+	if (!left || inside || ended_in_lock(family, memory, number))
 		tell_all(memory, seats);
 	if (memory->lock_ref == 0)
 		lock_bury(&memory->own, number);

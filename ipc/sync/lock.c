@@ -22,9 +22,9 @@ bool lock_is_owner(const struct lock_memory *memory, unsigned seat)
 	return (atomic_load_explicit(&memory->word, memory_order_relaxed) & OWNER) == seat;
 }
 
-bool lock_died(const struct lock_memory *memory)
+bool lock_was_of(const struct lock_memory *memory, unsigned seat)
 {
-	return atomic_load(&memory->word) & DIED;
+	return lock_is_owner(memory, seat) || atomic_load(&memory->buried) == seat;
 }
 
 /* ---- taking */
@@ -142,8 +142,12 @@ uint32_t lock_give_up(struct kk_lock *lock, unsigned seat)
 void lock_bury(struct lock_memory *memory, unsigned seat)
 {
 	uint32_t word = atomic_load(&memory->word);
-	if ((word & OWNER) == seat)
+	if ((word & OWNER) == seat) {
+		/* First: somebody may take the lock at once, and be through with it. */
+		atomic_store(&memory->buried, seat);
+		KK_POINT("lock: bury");
 		(void)atomic_compare_exchange_strong(&memory->word, &word, DIED);
+	}
 	turnstile_bury(&memory->turnstile, seat);
 }
 

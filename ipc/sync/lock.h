@@ -12,11 +12,13 @@
  *   field       written by                              read by
  *   word        who takes it (CAS), its owner, burial   all
  *   depth       its owner                               its owner
+ *   buried      burials, before word                    burials
  *   recursive   lock_init                               all */
 struct lock_memory {
 	_Atomic uint32_t word;
 	_Atomic uint32_t depth; /* how often a recursive lock is held; of no meaning unless it is */
-	uint32_t recursive, reserved;
+	uint32_t recursive;
+	_Atomic uint32_t buried; /* who had it when his burial took it off him, last */
 	struct turnstile turnstile;
 };
 
@@ -32,9 +34,10 @@ void lock_handle(struct kk_lock *lock, struct kk_family *family, struct lock_mem
 /* lock_bury - the burial of a lock. */
 void lock_bury(struct lock_memory *memory, unsigned seat);
 
-/* lock_is_owner - does `seat` have it? lock_died - has somebody died in it, whom nobody has followed yet? */
+/* lock_is_owner - does `seat` have it? lock_was_of - for who buries `seat`: does it, or did it until its burial took it
+ * off it? Says yes also if that was true of an earlier sitter. */
 bool lock_is_owner(const struct lock_memory *memory, unsigned seat);
-bool lock_died(const struct lock_memory *memory);
+bool lock_was_of(const struct lock_memory *memory, unsigned seat);
 
 /* lock_give_up - the owner gives it back however often he has it, which is returned. lock_resume - waits until he has
  * it as often again; as kk_lock_acquire. */
