@@ -8,8 +8,8 @@
  *	kk_lock_release(lock);
  *
  * Those who wait are notified in the order in which they came. A wake-up may come for no reason, so what is waited for
- *has to be looked at again: when a member of the family is killed, all that wait are woken, since it may have been the
- *one that was notified, or that was about to notify. So no notification is lost with its receiver.
+ * has to be looked at again: when a member of the family is killed, all that wait are woken, since it may have been the
+ * one that was notified, or that was about to notify. So no notification is lost with its receiver.
  */
 #ifndef KAKEHI_CONDITION_H
 #define KAKEHI_CONDITION_H

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kakehi/flag.h - reads a family, produces a flag that others can wait for: Python's Event. (kakehi/wait.h has an
- *event, which is something else.)
+ * event, which is something else.)
  *
  *	kk_flag_wait(ready, -1);          ... meanwhile in another process: kk_flag_set(ready);
  *
  * Who waits while it is set goes on, also if it is cleared again before he has looked. Nobody holds a flag, so deaths
- *change nothing but this: if somebody is killed while he sets it, those that wait are woken by his burial.
+ * change nothing but this: if somebody is killed while he sets it, those that wait are woken by his burial.
  */
 #ifndef KAKEHI_FLAG_H
 #define KAKEHI_FLAG_H

@@ -10,12 +10,12 @@
  *	}
  *
  * The owner is a thread. If it is killed, ends or leaves its seat while it holds the lock, the next owner gets the lock
- *with KK_OWNER_DIED; whoever comes after that one, without. A forked child does not hold what its parent's thread
- *holds.
+ * with KK_OWNER_DIED; whoever comes after that one, without. A forked child does not hold what its parent's thread
+ * holds.
  *
  * A lock that nobody wants costs one atomic operation to take and one to give back, no system call. Who has to wait
- *spins for some microseconds where that has paid of late, then sleeps; giving back wakes one. Locks are not handed on
- *in strict order, but who has waited for 5 ms goes before all others.
+ * spins for some microseconds where that has paid of late, then sleeps; giving back wakes one. Locks are not handed on
+ * in strict order, but who has waited for 5 ms goes before all others.
  */
 #ifndef KAKEHI_LOCK_H
 #define KAKEHI_LOCK_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kakehi/semaphore.h - reads a family and a number, produces permits that come back from the dead: Python's Semaphore
- *and BoundedSemaphore.
+ * and BoundedSemaphore.
  *
  *	requests = kk_semaphore_create(family, 3, 3, &error);      // never more than three at once
  *	if (kk_semaphore_acquire(requests, 1000) == KK_OK) {
@@ -9,11 +9,11 @@
  *	}
  *
  * Taking a permit and recording who has it are one step. The permits of a thread that is killed, ends or leaves its
- *seat come back, each exactly once.
+ * seat come back, each exactly once.
  *
  * Releasing gives back a permit of the caller's. If he has none: one of somebody else, on his behalf (so that one
- *thread may wait and another signal); if nobody has one, it is a new one, up to the maximum. In each case the value
- *grows by one. A maximum that equals the first value makes a bounded semaphore.
+ * thread may wait and another signal); if nobody has one, it is a new one, up to the maximum. In each case the value
+ * grows by one. A maximum that equals the first value makes a bounded semaphore.
  *
  * An uncontended acquire or release costs two atomic operations and no system call. Nobody waits for somebody who is
  * stopped in the middle of either. Waiting is as with locks (kakehi/lock.h): who has waited for 5 ms goes first.
