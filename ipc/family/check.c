@@ -3,7 +3,6 @@
 #include "family/kinds.h"
 #include "family/layout.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -57,11 +56,9 @@ static int check_numbers(const struct kk_family *family, struct kk_error *error)
  * as before. */
 static int list_extents(const struct kk_family *family, struct extent *to, size_t *count, struct kk_error *error)
 {
-	int rc = pthread_mutex_lock(&family->header->heap);
-	if (rc == EOWNERDEAD)
-		rc = pthread_mutex_consistent(&family->header->heap);
-	if (rc != 0)
-		return kk_error_set(error, KK_ERR_CORRUPT, "the lock of the family's memory is damaged");
+	int rc = directory_lock(family, error);
+	if (rc < 0)
+		return rc;
 	*count = 0;
 	for (uint32_t i = 1; i <= family->objects; i++) {
 		const struct family_entry *entry = &family->entry[i];
@@ -71,7 +68,7 @@ static int list_extents(const struct kk_family *family, struct extent *to, size_
 			                    .bytes = atomic_load_explicit(&entry->bytes, memory_order_relaxed),
 			                    .index = i};
 	}
-	(void)pthread_mutex_unlock(&family->header->heap);
+	directory_unlock(family);
 	qsort(to, *count, sizeof(*to), compare_extents);
 	return KK_OK;
 }

@@ -7,8 +7,8 @@
  */
 #include "family/kinds.h"
 #include "family/layout.h"
+#include "robust/robust.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +79,14 @@ static int bury_object(struct kk_family *family, uint32_t index, uint64_t word, 
 	return rc;
 }
 
+/* What will be done again counts for more than what never can be. */
+static int worse(int one, int other)
+{
+	if (one == KK_ERR_MEMORY || other >= 0)
+		return one;
+	return other == KK_ERR_MEMORY ? other : KK_ERR_CORRUPT;
+}
+
 int directory_bury(struct kk_family *family, unsigned seat, bool left)
 {
 	uint32_t high = atomic_load_explicit(&family->header->high, memory_order_acquire);
@@ -95,8 +103,7 @@ int directory_bury(struct kk_family *family, unsigned seat, bool left)
 				end_entry(family, i, word);
 			break;
 		case ENTRY_LIVE:
-			if (bury_object(family, i, word, seat, left) < 0)
-				rc = KK_ERR_CORRUPT;
+			rc = worse(rc, bury_object(family, i, word, seat, left));
 			break;
 		case ENTRY_ENDING:
 			free_ended(family, i, word);
@@ -211,12 +218,15 @@ static uint64_t take_entry(struct kk_family *family, const struct kk_kind *kind,
 	return generation << REF_INDEX_BITS | place->index;
 }
 
-static int lock_heap(struct kk_family *family, struct kk_error *error)
+int directory_lock(const struct kk_family *family, struct kk_error *error)
 {
-	int rc = pthread_mutex_lock(&family->header->heap);
-	if (rc == EOWNERDEAD)
-		rc = pthread_mutex_consistent(&family->header->heap);
-	return rc == 0 ? KK_OK : kk_error_set(error, KK_ERR_CORRUPT, "the lock of the family's memory is damaged");
+	int rc = kk_robust_lock(&family->header->heap);
+	return rc == KK_OK ? rc : kk_error_set(error, rc, "the lock of the family's memory is damaged");
+}
+
+void directory_unlock(const struct kk_family *family)
+{
+	(void)pthread_mutex_unlock(&family->header->heap);
 }
 
 int kk_object_make(struct kk_family *family, const struct kk_kind *kind, uint64_t bytes, struct kk_object *to,
@@ -236,12 +246,12 @@ int kk_object_make(struct kk_family *family, const struct kk_kind *kind, uint64_
 	struct span *scratch = malloc(family->objects * sizeof(*scratch));
 	if (!scratch)
 		return kk_error_set(error, KK_ERR_MEMORY, "no memory to look for room in the family");
-	int rc = lock_heap(family, error);
+	int rc = directory_lock(family, error);
 	if (rc == KK_OK) {
 		rc = find_place(family, scratch, kind, wanted, &place, error);
 		if (rc == KK_OK)
 			to->ref = take_entry(family, kind, &place, wanted, (unsigned)seat);
-		(void)pthread_mutex_unlock(&family->header->heap);
+		directory_unlock(family);
 	}
 	free(scratch);
 	if (rc < 0)

@@ -167,7 +167,11 @@ void family_stand_up(struct kk_family *family);
 
 /* ---- directory.c */
 
-/* Settles what `seat` had in hand, in the directory and in all objects. Called by who holds its life. */
+/* Settles what `seat` had in hand, in the directory and in all objects. Called by who holds its life. 0;
+ * KK_ERR_CORRUPT: not in all of them; KK_ERR_MEMORY: it has to be done again. */
 int directory_bury(struct kk_family *family, unsigned seat, bool left);
+/* From one to the other nobody makes an object. 0 or KK_ERR_CORRUPT with a sentence. */
+int directory_lock(const struct kk_family *family, struct kk_error *error);
+void directory_unlock(const struct kk_family *family);
 
 #endif

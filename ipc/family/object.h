@@ -27,7 +27,7 @@ struct kk_kind {
 	 * seat (several may run for different seats), who owns `seat` for as long: it may act as that role. Must not
 	 * wait for anybody, take locks of the family, or ask for the caller's own seat. The object may be in use by
 	 * others, but its memory stays until the burial is through. NULL: nothing to settle. `left`: the sitter left in
-	 * peace. 0 or KK_ERR_CORRUPT. */
+	 * peace. 0; KK_ERR_CORRUPT; KK_ERR_MEMORY: this process has none for it, the burial stays due. */
 	int (*bury)(struct kk_family *family, void *memory, uint64_t bytes, unsigned seat, bool left);
 	/* Is the object sound? 0 or KK_ERR_CORRUPT. NULL: nothing to check. */
 	int (*check)(const void *memory, uint64_t bytes, struct kk_error *error);

@@ -5,6 +5,7 @@
  * word; the mutex only says whether somebody who lives holds it. Whoever gets hold of it otherwise is the undertaker.
  */
 #include "family/layout.h"
+#include "robust/robust.h"
 
 #include <errno.h>
 #include <kakehi/process.h>
@@ -49,17 +50,7 @@ bool family_knows_deaths(void)
 
 int family_init_mutex(pthread_mutex_t *mutex)
 {
-	pthread_mutexattr_t attributes;
-	int rc = pthread_mutexattr_init(&attributes);
-	if (rc != 0)
-		return KK_ERR_SYSTEM;
-	rc = pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-	if (rc == 0)
-		rc = pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-	if (rc == 0)
-		rc = pthread_mutex_init(mutex, &attributes);
-	(void)pthread_mutexattr_destroy(&attributes);
-	if (rc != 0 || is_held(mutex) || pthread_mutex_trylock(mutex) != 0)
+	if (kk_robust_init(mutex) < 0 || is_held(mutex) || pthread_mutex_trylock(mutex) != 0)
 		return KK_ERR_SYSTEM;
 	bool held = is_held(mutex);
 	(void)pthread_mutex_unlock(mutex);
@@ -69,7 +60,7 @@ int family_init_mutex(pthread_mutex_t *mutex)
 /* ---- burying */
 
 /* Settles what is due for a seat whose life we hold. 1: settled; 0: nothing was due; KK_ERR_CORRUPT: settled, but not
- * everywhere. */
+ * everywhere; KK_ERR_MEMORY: it is due still. */
 static int settle(struct kk_family *family, unsigned seat)
 {
 	_Atomic uint64_t *at = &family->seat[seat].word;
@@ -78,6 +69,8 @@ static int settle(struct kk_family *family, unsigned seat)
 	if (seat_state_of(word) == SEAT_EMPTY)
 		return 0;
 	int rc = directory_bury(family, seat, left);
+	if (rc == KK_ERR_MEMORY)
+		return rc;
 	if (!left)
 		word = (word & ~SEAT_DEATH_MASK) | ((word + SEAT_DEATH_ONE) & SEAT_DEATH_MASK);
 	/* The death is settled and counted by this very store. release: whoever finds the seat empty finds nothing of
@@ -88,8 +81,7 @@ static int settle(struct kk_family *family, unsigned seat)
 
 int kk_family_bury(struct kk_family *family)
 {
-	int settled = 0;
-	bool corrupt = false;
+	int settled = 0, worst = KK_OK;
 	for (unsigned i = 1; i <= family->seats; i++) {
 		struct family_seat *seat = &family->seat[i];
 		uint64_t word = atomic_load_explicit(&seat->word, memory_order_acquire);
@@ -98,9 +90,10 @@ int kk_family_bury(struct kk_family *family)
 		int rc = settle(family, i);
 		(void)pthread_mutex_unlock(&seat->life);
 		settled += rc > 0;
-		corrupt = corrupt || rc < 0;
+		if (rc < 0 && worst != KK_ERR_CORRUPT)
+			worst = rc;
 	}
-	return corrupt ? KK_ERR_CORRUPT : settled;
+	return worst < 0 ? worst : settled;
 }
 
 bool kk_family_alive(struct kk_family *family, unsigned seat)
@@ -136,10 +129,13 @@ static int take_seat(struct kk_family *family)
 		struct family_seat *seat = &family->seat[i];
 		if (!hold(&seat->life))
 			continue;
-		if (settle(family, i) < 0) {
+		int rc = settle(family, i);
+		if (rc < 0)
 			(void)pthread_mutex_unlock(&seat->life);
-			return KK_ERR_CORRUPT;
-		}
+		if (rc == KK_ERR_MEMORY)
+			continue;
+		if (rc < 0)
+			return rc;
 		uint64_t word = atomic_load_explicit(&seat->word, memory_order_relaxed) + SEAT_SITTING_ONE;
 		draw_face(&seat->face[word / SEAT_SITTING_ONE % 2]);
 		/* From here on a death of ours is one. */

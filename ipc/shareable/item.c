@@ -2,7 +2,8 @@
 /* ipc/shareable/item.c - items in their slots: laid out, read without a lock, replaced. */
 #include "shareable/layout.h"
 
-#include <errno.h>
+#include "robust/robust.h"
+#include "word/bytes.h"
 #include <string.h>
 
 /* ---- layout */
@@ -66,34 +67,9 @@ uint64_t shareable_size(const struct kk_item *items, size_t count)
 	return bytes;
 }
 
-static int init_writer(pthread_mutex_t *writer)
-{
-	pthread_mutexattr_t attributes;
-	int rc = pthread_mutexattr_init(&attributes);
-	if (rc != 0)
-		return KK_ERR_SYSTEM;
-	rc = pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-	if (rc == 0)
-		rc = pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-	if (rc == 0)
-		rc = pthread_mutex_init(writer, &attributes);
-	(void)pthread_mutexattr_destroy(&attributes);
-	return rc == 0 ? KK_OK : KK_ERR_SYSTEM;
-}
-
 static _Atomic uint64_t *cell_at(const struct shareable_memory *memory, uint64_t at)
 {
 	return (_Atomic uint64_t *)(uintptr_t)((const unsigned char *)memory + at);
-}
-
-static void fill_cell(_Atomic uint64_t *cell, const struct content *content)
-{
-	for (size_t i = 0; i < content->bytes; i += 8) {
-		uint64_t word = 0;
-		memcpy(&word, (const unsigned char *)content->data + i,
-		       content->bytes - i < 8 ? content->bytes - i : 8);
-		atomic_store_explicit(&cell[i / 8], word, memory_order_relaxed);
-	}
 }
 
 static uint64_t word_of(const struct kk_item *item, const struct content *content, unsigned cell, uint64_t version)
@@ -106,7 +82,7 @@ int shareable_lay_out(struct shareable_memory *memory, uint64_t bytes, const str
 {
 	uint64_t at = sizeof(*memory) + count * sizeof(struct shareable_slot);
 	struct content content;
-	if (init_writer(&memory->writer) < 0)
+	if (kk_robust_init(&memory->writer) < 0)
 		return KK_ERR_SYSTEM;
 	memory->version = SHAREABLE_VERSION;
 	memory->mutex_bytes = sizeof(pthread_mutex_t);
@@ -117,7 +93,7 @@ int shareable_lay_out(struct shareable_memory *memory, uint64_t bytes, const str
 		(void)content_of(&items[i], &content);
 		slot->at = at;
 		slot->room = room_for(&items[i]);
-		fill_cell(cell_at(memory, at), &content);
+		bytes_store(cell_at(memory, at), content.data, content.bytes, memory_order_relaxed);
 		atomic_store_explicit(&slot->word, word_of(&items[i], &content, 0, 0), memory_order_relaxed);
 		at += 2 * slot->room;
 	}
@@ -175,14 +151,6 @@ static bool still(const struct kk_shareable *list, size_t index, uint64_t word)
 	return atomic_load_explicit(&list->memory->slot[index].word, memory_order_relaxed) == word;
 }
 
-static void copy_out(const _Atomic uint64_t *cell, unsigned char *to, size_t bytes)
-{
-	for (size_t i = 0; i < bytes; i += 8) {
-		uint64_t word = atomic_load_explicit(&cell[i / 8], memory_order_relaxed);
-		memcpy(to + i, &word, bytes - i < 8 ? bytes - i : 8);
-	}
-}
-
 static bool is_text(enum kk_item_type type)
 {
 	return type == KK_ITEM_STR || type == KK_ITEM_BYTES;
@@ -219,9 +187,9 @@ int kk_shareable_get(const struct kk_shareable *list, size_t index, struct kk_it
 		item->bytes = is_text(item->type) ? word_bytes(word) : 0;
 		fits = item->bytes <= size;
 		if (!is_text(item->type))
-			copy_out(cell, (unsigned char *)&number, word_bytes(word) < 8 ? word_bytes(word) : 8);
+			bytes_load(cell, &number, bytes_in_word(word_bytes(word), 0), memory_order_relaxed);
 		else if (fits)
-			copy_out(cell, buffer, item->bytes);
+			bytes_load(cell, buffer, item->bytes, memory_order_relaxed);
 	} while (!still(list, index, word));
 	if (!is_text(item->type)) {
 		set_number(item, number);
@@ -233,17 +201,6 @@ int kk_shareable_get(const struct kk_shareable *list, size_t index, struct kk_it
 	return fits ? KK_OK : KK_ERR_NO_ROOM;
 }
 
-static bool same_bytes(const _Atomic uint64_t *cell, const struct content *content)
-{
-	for (size_t i = 0; i < content->bytes; i += 8) {
-		uint64_t word = atomic_load_explicit(&cell[i / 8], memory_order_relaxed);
-		if (memcmp(&word, (const unsigned char *)content->data + i,
-		           content->bytes - i < 8 ? content->bytes - i : 8) != 0)
-			return false;
-	}
-	return true;
-}
-
 static bool is_same(const struct kk_shareable *list, size_t index, const struct kk_item *item,
                     const struct content *content)
 {
@@ -253,7 +210,8 @@ static bool is_same(const struct kk_shareable *list, size_t index, const struct 
 	do {
 		if (look(list, index, &word, &cell) < 0)
 			return false;
-		same = word_type(word) == item->type && word_bytes(word) == content->bytes && same_bytes(cell, content);
+		same = word_type(word) == item->type && word_bytes(word) == content->bytes &&
+		       bytes_equal(cell, content->data, content->bytes, memory_order_relaxed);
 	} while (!still(list, index, word));
 	return same;
 }
@@ -293,15 +251,6 @@ size_t kk_shareable_room(const struct kk_shareable *list, size_t index)
 
 /* ---- setting */
 
-/* Nothing has to be mended after a death: until the word is stored nobody reads what was written. */
-static int lock_writer(struct kk_shareable *list)
-{
-	int rc = pthread_mutex_lock(&list->memory->writer);
-	if (rc == EOWNERDEAD)
-		rc = pthread_mutex_consistent(&list->memory->writer);
-	return rc == 0 ? KK_OK : KK_ERR_CORRUPT;
-}
-
 int kk_shareable_set(struct kk_shareable *list, size_t index, const struct kk_item *item)
 {
 	struct content content;
@@ -313,7 +262,8 @@ int kk_shareable_set(struct kk_shareable *list, size_t index, const struct kk_it
 		return KK_ERR_CORRUPT;
 	if (content.bytes > room)
 		return KK_ERR_NO_ROOM;
-	int rc = lock_writer(list);
+	/* Nothing has to be mended after a death: until the word is stored nobody reads what was written. */
+	int rc = kk_robust_lock(&list->memory->writer);
 	if (rc < 0)
 		return rc;
 	_Atomic uint64_t *at = &list->memory->slot[index].word;
@@ -322,7 +272,7 @@ int kk_shareable_set(struct kk_shareable *list, size_t index, const struct kk_it
 	unsigned cell = 1 - word_cell(word);
 	/* Who still reads that cell, and sees what we write there, sees the word that took it out of use: still(). */
 	atomic_thread_fence(memory_order_release);
-	fill_cell(cells + cell * (room / 8), &content);
+	bytes_store(cells + cell * (room / 8), content.data, content.bytes, memory_order_relaxed);
 	atomic_store_explicit(at, word_of(item, &content, cell, word / WORD_VERSION_ONE + 1), memory_order_release);
 	(void)pthread_mutex_unlock(&list->memory->writer);
 	return KK_OK;

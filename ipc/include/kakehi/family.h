@@ -85,7 +85,8 @@ KK_API int kk_family_leave(struct kk_family *family);
 
 /* kk_family_bury - settles all deaths that are not settled yet, but for those that another member settles at this very
  * moment. Does not wait. Returns how many it settled itself, or KK_ERR_CORRUPT (an object was not sound; the others
- * were settled all the same, and this one is not tried again). */
+ * were settled all the same, and this one is not tried again), or KK_ERR_MEMORY (this process has not enough: a death
+ * is not settled yet, anybody may try again). */
 KK_API int kk_family_bury(struct kk_family *family);
 
 /* Who sits, or sat last, in a seat. */
