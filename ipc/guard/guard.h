@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ipc/guard/guard.h - reads a seat, produces its sole right to a part of an object of a family. Inside ipc only.
  *
- * For the short parts of pipes and lists. Not recursive, and whoever dies in it leaves things so that the next one may
- * simply go on; locks for programs, which report a death, are kk_lock. Why it is right: ipc/MEMORY.md, "Guard".
+ * For the short parts of pipes, lists, lifos and priority queues. Not recursive, and whoever dies in it leaves things
+ * so that the next one may simply go on; locks for programs, which report a death, are kk_lock. Why it is right:
+ * ipc/MEMORY.md, "Guard".
  */
 #ifndef IPC_GUARD_GUARD_H
 #define IPC_GUARD_GUARD_H
@@ -26,7 +27,8 @@ static inline bool kk_guard_try(struct kk_guard *guard, unsigned seat)
 	return atomic_compare_exchange_strong(&guard->owner, &nobody, seat);
 }
 
-/* kk_guard_take - takes it, waits until `deadline_ns` for that (kk_family_deadline). 0 or KK_ERR_TIMEOUT. */
+/* kk_guard_take - takes it, waits until `deadline_ns` for that (kk_family_deadline). 0 or KK_ERR_TIMEOUT. `family`
+ * NULL: seats are roles, whose heirs bury; the deadline is -1. */
 int kk_guard_take(struct kk_family *family, struct kk_guard *guard, unsigned seat, int64_t deadline_ns);
 
 /* kk_guard_give - by who has it. */

@@ -8,45 +8,23 @@
  */
 #include "pipe/layout.h"
 
-#include <sched.h>
+#include "wait/spin.h"
 
 #define PATIENCE_MAX   PIPE_PATIENCE
 #define PATIENCE_PROBE 32U
-
-static void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ __volatile__("isb");
-#endif
-}
-
-/* Has this process more than one processor? Else nobody can act while we look. */
-static bool has_processors(void)
-{
-	static _Atomic int known; /* relaxed: whoever comes first finds the same */
-	int answer = atomic_load_explicit(&known, memory_order_relaxed);
-	if (answer == 0) {
-		cpu_set_t set;
-		answer = sched_getaffinity(0, sizeof(set), &set) < 0 || CPU_COUNT(&set) > 1 ? 1 : -1;
-		atomic_store_explicit(&known, answer, memory_order_relaxed);
-	}
-	return answer > 0;
-}
 
 static int stay_awake(struct kk_connection *c, unsigned seat, pipe_look *look, uint64_t argument)
 {
 	uint32_t patience = atomic_load_explicit(&c->patience, memory_order_relaxed), i;
 	uint32_t waits = atomic_load_explicit(&c->waits, memory_order_relaxed);
 	int rc = 0;
-	if (!has_processors())
+	if (!kk_spin_pays())
 		return 0;
 	atomic_store_explicit(&c->waits, waits + 1, memory_order_relaxed);
 	if (waits % PATIENCE_PROBE == 0)
 		patience = PATIENCE_MAX;
 	for (i = 0; i < patience && rc == 0; i++) {
-		relax();
+		kk_relax();
 		rc = look(c, seat, argument);
 	}
 	patience = rc == 0 ? patience / 2 : patience * 2;

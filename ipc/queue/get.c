@@ -85,7 +85,7 @@ static int spin(const struct kk_queue *queue, struct queue_side *side, uint32_t 
 	int taken = KK_ERR_EMPTY;
 	for (int i = 0; taken == KK_ERR_EMPTY && i < queue->spins; i++) {
 		for (int j = 0; j < 4; j++)
-			queue_relax();
+			kk_relax();
 		taken = take(side, handles, max);
 	}
 	return taken;

@@ -3,8 +3,6 @@
 #include "queue/layout.h"
 #include "queue/pile.h"
 
-#define GUARD_SPINS 100
-
 /* ---- order */
 
 static bool comes_before(const struct pile *pile, uint32_t one, uint32_t other)
@@ -98,13 +96,7 @@ static void build(struct pile *pile)
 int pile_enter(struct pile *pile, unsigned seat, int64_t deadline_ns)
 {
 	struct pile_memory *m = pile->memory;
-	bool mine = false;
-	for (int i = 0; !mine && i < (pile->spins > 0 ? GUARD_SPINS : 1); i++) {
-		mine =
-		    atomic_load_explicit(&m->guard.owner, memory_order_relaxed) == 0 && kk_guard_try(&m->guard, seat);
-		if (!mine)
-			queue_relax();
-	}
+	bool mine = kk_guard_try(&m->guard, seat);
 	/* Of no seat: nobody will ever give it up. */
 	if (!mine && atomic_load_explicit(&m->guard.owner, memory_order_relaxed) > pile->plan.seats)
 		return KK_ERR_CORRUPT;

@@ -21,6 +21,7 @@
 
 #include "family/object.h"
 #include "wait/look.h"
+#include "wait/spin.h"
 #include <kakehi/queue.h>
 #include <kakehi/ring.h>
 #include <stdatomic.h>
@@ -154,15 +155,5 @@ static inline void queue_tell_room(struct queue_side *side)
 }
 /* Does the calling thread's side hold this item in this very hold? KK_ERR_NOT_OWNER. */
 int queue_holds(const struct queue_side *side, const struct kk_queue_item *item);
-
-/* Spins once, a little. */
-static inline void queue_relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ __volatile__("isb");
-#endif
-}
 
 #endif

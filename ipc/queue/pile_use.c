@@ -60,7 +60,7 @@ static int act(struct pile *pile, struct deed *deed, int timeout_ms)
 	if (!deed->event || rc != deed->again || timeout_ms == 0)
 		return rc;
 	for (int i = 0; deed->again == KK_ERR_EMPTY && i < pile->spins && waiting(pile) == 0; i++)
-		queue_relax();
+		kk_relax();
 	return wait_and_act(pile, (unsigned)seat, deed, timeout_ms);
 }
 

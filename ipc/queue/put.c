@@ -140,7 +140,7 @@ static void spin(const struct waiting *w)
 	uint32_t some = w->queue->plan.capacity / 4 < 16 ? w->queue->plan.capacity / 4 : 16;
 	for (int i = 0; i < w->queue->spins && !(has_place(w, some) && is_worth_trying(w)); i++) {
 		for (int j = 0; j < 4; j++)
-			queue_relax();
+			kk_relax();
 	}
 }
 

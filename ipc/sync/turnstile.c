@@ -3,7 +3,7 @@
 #include "sync/turnstile.h"
 
 #include "wait/point.h"
-#include <sched.h>
+#include "wait/spin.h"
 
 #define STARVING_NS INT64_C(5000000) /* who has waited for so long wants to go first                 */
 #define PATIENCE_NS INT64_C(2000000) /* and loses that if he leaves what is to be had alone for so long */
@@ -64,43 +64,16 @@ void turnstile_bury(struct turnstile *turnstile, unsigned seat)
 
 /* ---- spinning */
 
-static void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ __volatile__("yield");
-#endif
-}
-
-static int count_processors(void)
-{
-	cpu_set_t set;
-	return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
-}
-
-/* On how many processors this one may run. Asked once. */
-static int processors(void)
-{
-	static _Atomic int known;
-	int count = atomic_load_explicit(&known, memory_order_relaxed);
-	if (count == 0) {
-		count = count_processors();
-		atomic_store_explicit(&known, count, memory_order_relaxed);
-	}
-	return count;
-}
-
 /* Twice as long as it usually takes, not at all where somebody waits already: there is no processor left for spinning,
  * or it takes long. Where spinning does not pay it is given up but for an attempt. */
 static int spin(struct turnstile_user *user, unsigned seat)
 {
 	int usual = atomic_load_explicit(&user->usual_spins, memory_order_relaxed), spins = 0, rc = KK_ERR_EMPTY;
 	int limit = usual * 2 + LEAST_SPINS < MAX_SPINS ? usual * 2 + LEAST_SPINS : MAX_SPINS;
-	if (processors() < 2 || event_is_waited(&user->turnstile->waiting))
+	if (!kk_spin_pays() || event_is_waited(&user->turnstile->waiting))
 		return KK_ERR_EMPTY;
 	while (rc == KK_ERR_EMPTY && spins++ < limit) {
-		relax();
+		kk_relax();
 		if (turnstile_is_clear(user->turnstile) && user->gate->is_open(user->what))
 			rc = user->gate->take(user->what, seat);
 	}
