@@ -179,6 +179,9 @@ int dict_entry(const struct kk_dict *dict, struct dict_view *view, int i);
  * KK_ERR_CORRUPT. */
 int64_t dict_copy(const struct kk_dict *dict, enum dict_piece_kind kind, uint64_t reference, void *to, size_t size);
 
+/* dict_holds - is that what the piece holds, byte for byte? As dict_copy: the caller looks at a word again. */
+bool dict_holds(const struct dict_piece *piece, const void *data, size_t bytes);
+
 /* dict_take - a free piece for `role`, as a reference; 0: there is none. */
 uint64_t dict_take(struct kk_dict *dict, unsigned role, enum dict_piece_kind kind);
 

@@ -18,18 +18,6 @@ static bool refer(const struct kk_dict *dict, struct dict_view *view, int i)
 	return true;
 }
 
-static bool holds_key(const struct kk_dict *dict, uint32_t slot, const void *key, size_t bytes)
-{
-	const struct dict_piece *piece = dict_piece(dict, DICT_SLOT, slot);
-	bool same = atomic_load_explicit(&piece->bytes, memory_order_acquire) == bytes;
-	for (size_t i = 0; same && i * 8 < bytes; i++) {
-		uint64_t word = 0;
-		memcpy(&word, (const char *)key + i * 8, bytes - i * 8 < 8 ? bytes - i * 8 : 8);
-		same = atomic_load_explicit(&piece->data[i], memory_order_acquire) == word;
-	}
-	return same;
-}
-
 /* Does the bucket hold what it held when the view was taken? */
 static bool unchanged(const struct kk_dict *dict, const struct dict_view *view)
 {
@@ -59,7 +47,7 @@ static int try_look(const struct kk_dict *dict, const void *key, size_t bytes, s
 			uint32_t slot = dict_slot_of(entry);
 			if (slot >= dict->at.pool[DICT_SLOT].count)
 				sound = false;
-			else if (holds_key(dict, slot, key, bytes))
+			else if (dict_holds(dict_piece(dict, DICT_SLOT, slot), key, bytes))
 				sound = refer(dict, view, i);
 		}
 	}

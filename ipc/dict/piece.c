@@ -2,7 +2,7 @@
 /* ipc/dict/piece.c - the pieces of a dict: taking, filling, reading, freeing them, and settling what a death left. */
 #include "dict/layout.h"
 
-#include <string.h>
+#include "word/bytes.h"
 
 /* Passes over all pieces of a kind before a missing free one counts as damage: there always is one (ipc/MEMORY.md, D3),
  * but others may take it in front of us. */
@@ -50,11 +50,7 @@ void dict_fill(struct kk_dict *dict, enum dict_piece_kind kind, uint64_t referen
 	 * that dict_take() stored before, and that the piece has left its bucket: so that its copy is of no use. */
 	atomic_store_explicit(&piece->home, home, memory_order_release);
 	atomic_store_explicit(&piece->bytes, (uint32_t)bytes, memory_order_release);
-	for (size_t i = 0; i * 8 < bytes; i++) {
-		uint64_t word = 0;
-		memcpy(&word, (const char *)data + i * 8, bytes - i * 8 < 8 ? bytes - i * 8 : 8);
-		atomic_store_explicit(&piece->data[i], word, memory_order_release);
-	}
+	bytes_store(piece->data, data, bytes, memory_order_release);
 }
 
 void dict_free(struct kk_dict *dict, enum dict_piece_kind kind, uint64_t reference)
@@ -76,17 +72,21 @@ int64_t dict_copy(const struct kk_dict *dict, enum dict_piece_kind kind, uint64_
 	const struct dict_piece *piece = dict_piece(dict, kind, dict_index_of(reference));
 	uint32_t bytes = atomic_load_explicit(&piece->bytes, memory_order_acquire);
 	uint32_t most = kind == DICT_SLOT ? dict->shape.key_max : dict->shape.value_max;
-	size_t want = bytes < size ? bytes : size;
-	for (size_t i = 0; i * 8 < want && bytes <= most; i++) {
-		/* acquire: pairs with the release in dict_fill(). */
-		uint64_t word = atomic_load_explicit(&piece->data[i], memory_order_acquire);
-		memcpy((char *)to + i * 8, &word, want - i * 8 < 8 ? want - i * 8 : 8);
-	}
+	/* acquire: pairs with the release in dict_fill(). */
+	if (bytes <= most)
+		bytes_load(piece->data, to, bytes < size ? bytes : size, memory_order_acquire);
 	/* relaxed: after the acquires above. The same generation: nobody had written into it yet. */
 	uint64_t word = atomic_load_explicit(&piece->word, memory_order_relaxed);
 	if ((word & DICT_GENERATION_MASK) != dict_generation_of(reference))
 		return KK_ERR_MISSING;
 	return bytes <= most ? (int64_t)bytes : KK_ERR_CORRUPT;
+}
+
+bool dict_holds(const struct dict_piece *piece, const void *data, size_t bytes)
+{
+	/* acquire, both: pair with the releases in dict_fill(). */
+	return atomic_load_explicit(&piece->bytes, memory_order_acquire) == bytes &&
+	       bytes_equal(piece->data, data, bytes, memory_order_acquire);
 }
 
 bool dict_published(const struct kk_dict *dict, enum dict_piece_kind kind, uint32_t i)

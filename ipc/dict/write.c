@@ -285,12 +285,7 @@ int kk_dict_add(struct kk_dict *dict, const void *key, size_t key_bytes, int64_t
 static int compare(const struct kk_dict *dict, const struct dict_view *view, const void *expected, size_t bytes)
 {
 	const struct dict_piece *piece = dict_piece(dict, DICT_CELL, dict_index_of(view->cell));
-	bool same = atomic_load_explicit(&piece->bytes, memory_order_acquire) == bytes;
-	for (size_t i = 0; same && i * 8 < bytes; i++) {
-		uint64_t word = 0;
-		memcpy(&word, (const char *)expected + i * 8, bytes - i * 8 < 8 ? bytes - i * 8 : 8);
-		same = atomic_load_explicit(&piece->data[i], memory_order_acquire) == word;
-	}
+	bool same = dict_holds(piece, expected, bytes);
 	uint64_t word = atomic_load_explicit(&piece->word, memory_order_relaxed);
 	if ((word & DICT_GENERATION_MASK) != dict_generation_of(view->cell))
 		return AGAIN;
