@@ -15,6 +15,7 @@
 #define IPC_LIST_LAYOUT_H
 
 #include "family/object.h"
+#include "guard/guard.h"
 #include <kakehi/list.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -26,16 +27,14 @@
 /*	field                 written by              read by
  *	magic .. shape        create                  all
  *	root                  the holder of the lock  all
- *	lock                  writers, CAS; burier    writers
+ *	guard                 the lock: see ipc/guard writers
  *	free_items, _chunks   the holder of the lock  the same; check
- *	turn                  event: writers          writers
  */
 struct list_memory {
 	uint32_t magic, version;
 	struct kk_list_shape shape;
 	_Alignas(64) _Atomic uint64_t root;
-	_Alignas(64) _Atomic uint32_t lock; /* seat of the writer, or 0 */
-	struct kk_event turn;
+	_Alignas(64) struct kk_guard guard;       /* of the writer */
 	_Atomic uint32_t free_items, free_chunks; /* how many are on each stack */
 };
 
@@ -56,7 +55,8 @@ struct list_places {
 
 /* All that is used to find a place is a copy: a process that damages the header leads no other one astray. */
 struct kk_list {
-	struct kk_object object;
+	struct kk_object object; /* without a family: attached */
+	unsigned role;           /* of an attached one; 0: none */
 	struct list_memory *memory;
 	struct kk_list_shape shape;
 	struct list_places at;
@@ -137,7 +137,7 @@ void list_cut(int64_t *from, int64_t *to, uint32_t length);
 
 /* ---- writing: store.c. With the lock. */
 
-/* list_lock - waits for the lock. 0, or an error of kk_family_seat; KK_ERR_INVALID: the caller has it. */
+/* list_lock - waits for the lock. 0, or an error of kk_family_seat; KK_ERR_INVALID: the caller has it, or no role. */
 int list_lock(struct kk_list *list);
 void list_unlock(struct kk_list *list);
 uint64_t list_root(const struct kk_list *list);

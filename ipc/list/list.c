@@ -60,23 +60,21 @@ int list_view_of(struct kk_list *list, void *memory, uint64_t bytes, struct kk_e
 
 /* ---- handles */
 
+/* What a writer has left behind that died. */
+static int settle_death(struct kk_list *list, unsigned writer)
+{
+	struct kk_guard *guard = &list->memory->guard;
+	int rc = kk_guard_is_of(guard, writer) ? list_settle(list) : KK_OK;
+	kk_guard_bury(guard, writer);
+	return rc;
+}
+
 static int bury(struct kk_family *family, void *memory, uint64_t bytes, unsigned seat, bool left)
 {
 	struct kk_list list;
-	int rc = list_view_of(&list, memory, bytes, NULL);
 	(void)family;
 	(void)left;
-	if (rc < 0)
-		return KK_ERR_CORRUPT;
-	/* acquire: what the dead one did with the lock is seen (its death orders it already). */
-	if (atomic_load_explicit(&list.memory->lock, memory_order_acquire) == seat) {
-		rc = list_settle(&list);
-		/* release: pairs with the CAS in list_lock(). */
-		atomic_store_explicit(&list.memory->lock, 0, memory_order_release);
-	}
-	/* Always: it may have died between giving the lock back and waking the next. */
-	kk_event_wake_all(&list.memory->turn, -1);
-	return rc;
+	return list_view_of(&list, memory, bytes, NULL) < 0 ? KK_ERR_CORRUPT : settle_death(&list, seat);
 }
 
 static int check(const void *memory, uint64_t bytes, struct kk_error *error)
@@ -89,6 +87,7 @@ static int check(const void *memory, uint64_t bytes, struct kk_error *error)
 const struct kk_kind kk_kind_list = {
     .name = "list", .number = KK_KIND_LIST, .layout = LIST_VERSION, .bury = bury, .check = check};
 
+/* A handle of what lies in the object's memory, whether it belongs to a family or not. */
 static struct kk_list *handle_of(const struct kk_object *object, struct kk_error *error)
 {
 	struct kk_list *list = calloc(1, sizeof(*list));
@@ -103,10 +102,52 @@ static struct kk_list *handle_of(const struct kk_object *object, struct kk_error
 	return list;
 }
 
-static void lay_out(struct list_memory *header, const struct kk_list_shape *shape)
+/* An empty list in memory that nobody else knows yet. */
+static int lay_out(void *memory, uint64_t bytes, const struct kk_list_shape *shape, struct kk_error *error)
 {
-	*header = (struct list_memory){.magic = LIST_MAGIC, .version = LIST_VERSION, .shape = *shape};
+	struct kk_list list;
+	*(struct list_memory *)memory =
+	    (struct list_memory){.magic = LIST_MAGIC, .version = LIST_VERSION, .shape = *shape};
+	int rc = list_view_of(&list, memory, bytes, error);
+	if (rc < 0)
+		return rc;
+	for (unsigned i = 0; i < 2 * list.at.entries; i++)
+		atomic_init(list_entry(&list, 0, i), LIST_NO_ENTRY);
+	return list_settle(&list);
 }
+
+/* ---- a list in other memory */
+
+uint64_t kk_list_size(const struct kk_list_shape *shape)
+{
+	struct list_places at;
+	return find_places(shape, &at) < 0 ? 0 : at.end;
+}
+
+int kk_list_init(void *memory, uint64_t bytes, const struct kk_list_shape *shape, struct kk_error *error)
+{
+	uint64_t size = kk_list_size(shape);
+	if (!memory || (uintptr_t)memory % 64 != 0 || size == 0 || bytes < size)
+		return kk_error_set(error, KK_ERR_INVALID,
+		                    size ? "too little memory for the list, or not 64-byte aligned"
+		                         : "the shape of a list is out of range");
+	return lay_out(memory, bytes, shape, error);
+}
+
+struct kk_list *kk_list_attach(void *memory, uint64_t bytes, struct kk_error *error)
+{
+	return handle_of(&(struct kk_object){.memory = memory, .bytes = bytes}, error);
+}
+
+int kk_list_inherit(struct kk_list *list, unsigned role)
+{
+	if (list->object.family || role == 0 || role > INT32_MAX)
+		return KK_ERR_INVALID;
+	list->role = role;
+	return settle_death(list, role);
+}
+
+/* ---- a list of a family */
 
 struct kk_list *kk_list_create(struct kk_family *family, const struct kk_list_shape *shape, struct kk_error *error)
 {
@@ -118,15 +159,12 @@ struct kk_list *kk_list_create(struct kk_family *family, const struct kk_list_sh
 	}
 	if (kk_object_make(family, &kk_kind_list, at.end, &object, error) < 0)
 		return NULL;
-	lay_out(object.memory, shape);
-	struct kk_list *list = handle_of(&object, error);
+	struct kk_list *list =
+	    lay_out(object.memory, object.bytes, shape, error) == KK_OK ? handle_of(&object, error) : NULL;
 	if (!list) {
 		(void)kk_object_destroy(&object);
 		return NULL;
 	}
-	for (unsigned i = 0; i < 2 * at.entries; i++)
-		atomic_init(list_entry(list, 0, i), LIST_NO_ENTRY);
-	(void)list_settle(list);
 	kk_object_publish(&object);
 	return list;
 }
@@ -210,10 +248,10 @@ int kk_list_check(const struct kk_list *list, struct kk_error *error)
 		/* acquire, both: pair with what the writers release. In this order: who has the lock now has not
 		 * changed the root yet, or we look once more. */
 		root = list_root(list);
-		bool quiet = atomic_load_explicit(&header->lock, memory_order_acquire) == 0;
+		bool quiet = kk_guard_is_of(&header->guard, 0);
 		fault = fault_of_root(list, root, seen);
 		const char *leak = fault_of_stacks(list, root);
-		if (!fault && quiet && atomic_load_explicit(&header->lock, memory_order_acquire) == 0)
+		if (!fault && quiet && kk_guard_is_of(&header->guard, 0))
 			fault = leak;
 	} while (!list_unchanged(list, root));
 	free(seen);

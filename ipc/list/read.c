@@ -2,6 +2,7 @@
 /* ipc/list/read.c - reading a list: load the root, read, look whether it is the root still. */
 #include "list/layout.h"
 
+#include "word/bytes.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,12 +74,9 @@ int64_t list_copy(const struct kk_list *list, const struct list_ref *ref, void *
 {
 	const struct list_item *item = list_item(list, ref->item);
 	uint32_t bytes = atomic_load_explicit(&item->bytes, memory_order_acquire);
-	size_t want = bytes < size ? bytes : size;
-	for (size_t i = 0; i * 8 < want && bytes <= list->shape.item_max; i++) {
-		/* acquire: pairs with the release in list_new_item(). */
-		uint64_t word = atomic_load_explicit(&item->data[i], memory_order_acquire);
-		memcpy((char *)to + i * 8, &word, want - i * 8 < 8 ? want - i * 8 : 8);
-	}
+	/* acquire: pairs with the release in list_new_item(). */
+	if (bytes <= list->shape.item_max)
+		bytes_load(item->data, to, bytes < size ? bytes : size, memory_order_acquire);
 	/* relaxed: after the acquires. The same generation: nobody had written into it. */
 	if (atomic_load_explicit(&item->generation, memory_order_relaxed) != ref->generation)
 		return KK_ERR_MISSING;

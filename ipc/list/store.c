@@ -2,45 +2,22 @@
 /* ipc/list/store.c - what the holder of the lock does: takes pieces, gives them back, publishes. */
 #include "list/layout.h"
 
+#include "word/bytes.h"
 #include <string.h>
-
-/* Looks at a lock in other hands before sleeping: an operation takes about so long. */
-enum { LOOKS = 200 };
-
-static bool try_lock(struct kk_list *list, uint32_t me)
-{
-	uint32_t nobody = 0;
-	/* acquire: pairs with the releases in list_unlock() and of the burier. */
-	return atomic_compare_exchange_strong_explicit(&list->memory->lock, &nobody, me, memory_order_acq_rel,
-	                                               memory_order_relaxed);
-}
 
 int list_lock(struct kk_list *list)
 {
-	int me = kk_family_seat(list->object.family);
-	unsigned round = 0;
+	int me = list->object.family ? kk_family_seat(list->object.family) : (int)list->role;
 	if (me < 0)
 		return me;
-	if (atomic_load_explicit(&list->memory->lock, memory_order_relaxed) == (uint32_t)me)
+	if (me == 0 || kk_guard_is_of(&list->memory->guard, (unsigned)me))
 		return KK_ERR_INVALID;
-	for (int i = 0; i < LOOKS; i++)
-		if (atomic_load_explicit(&list->memory->lock, memory_order_relaxed) == 0 &&
-		    try_lock(list, (uint32_t)me))
-			return KK_OK;
-	while (!try_lock(list, (uint32_t)me)) {
-		uint32_t ticket = kk_event_prepare(&list->memory->turn);
-		if (try_lock(list, (uint32_t)me))
-			break;
-		(void)kk_family_sleep(list->object.family, &list->memory->turn, ticket, -1, &round);
-	}
-	return KK_OK;
+	return kk_guard_take(list->object.family, &list->memory->guard, (unsigned)me, -1);
 }
 
 void list_unlock(struct kk_list *list)
 {
-	/* release: pairs with the CAS in try_lock(). */
-	atomic_store_explicit(&list->memory->lock, 0, memory_order_release);
-	kk_event_wake(&list->memory->turn, 1, -1);
+	kk_guard_give(&list->memory->guard);
 }
 
 void list_publish(struct kk_list *list, unsigned table, uint32_t length)
@@ -71,11 +48,7 @@ int64_t list_new_item(struct kk_list *list, const void *data, size_t bytes)
 	 * item has left, and who sees one of the later ones sees the new generation. */
 	atomic_store_explicit(&item->generation, generation, memory_order_release);
 	atomic_store_explicit(&item->bytes, (uint32_t)bytes, memory_order_release);
-	for (size_t k = 0; k * 8 < bytes; k++) {
-		uint64_t word = 0;
-		memcpy(&word, (const char *)data + k * 8, bytes - k * 8 < 8 ? bytes - k * 8 : 8);
-		atomic_store_explicit(&item->data[k], word, memory_order_release);
-	}
+	bytes_store(item->data, data, bytes, memory_order_release);
 	return i;
 }
 

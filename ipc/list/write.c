@@ -2,6 +2,7 @@
 /* ipc/list/write.c - the operations that change a list. */
 #include "list/layout.h"
 
+#include "word/bytes.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -247,14 +248,8 @@ static bool holds(const struct kk_list *list, uint32_t number, const void *data,
 {
 	const struct list_item *item = list_item(list, number);
 	/* relaxed, both: under the lock nobody writes into it. */
-	if (atomic_load_explicit(&item->bytes, memory_order_relaxed) != bytes)
-		return false;
-	for (size_t i = 0; i * 8 < bytes; i++) {
-		uint64_t word = atomic_load_explicit(&item->data[i], memory_order_relaxed);
-		if (memcmp(&word, (const char *)data + i * 8, bytes - i * 8 < 8 ? bytes - i * 8 : 8) != 0)
-			return false;
-	}
-	return true;
+	return atomic_load_explicit(&item->bytes, memory_order_relaxed) == bytes &&
+	       bytes_equal(item->data, data, bytes, memory_order_relaxed);
 }
 
 int kk_list_remove(struct kk_list *list, const void *item, size_t bytes)

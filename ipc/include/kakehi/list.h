@@ -11,6 +11,10 @@
  *	kk_list_append(list, KK_TEXT("first"));
  *
  * An `index` counts from the end if it is negative, as in Python: -1 is the last item.
+ *
+ * A list that lies in other memory (kk_list_init, kk_list_attach) has writers that act as a role: a number from 1 that
+ * one process, and of it one thread, at a time plays. If it is killed while it writes, other writers wait until the
+ * process that plays the role next has called kk_list_inherit. Readers need no role.
  */
 #ifndef KAKEHI_LIST_H
 #define KAKEHI_LIST_H
@@ -56,6 +60,24 @@ KK_API void kk_list_close(struct kk_list *list);
 /* kk_list_destroy - the same, and the list is gone, too: once all are through with it. 0, or KK_ERR_MISSING. */
 KK_API int kk_list_destroy(struct kk_list *list);
 
+/* ---- a list in other memory */
+
+/* kk_list_size - bytes of shared memory that such a list takes; 0: the shape is out of range. */
+KK_API uint64_t kk_list_size(const struct kk_list_shape *shape);
+
+/* kk_list_init - lays an empty list out in `memory`, 64-byte aligned, of at least kk_list_size(shape) bytes. Before
+ * anybody attaches. 0 or KK_ERR_INVALID. */
+KK_API int kk_list_init(void *memory, uint64_t bytes, const struct kk_list_shape *shape, struct kk_error *error);
+
+/* kk_list_attach - a handle of the list that lies in `memory`, which must outlive it; `bytes`: how much memory there
+ * is. NULL: KK_ERR_CORRUPT, KK_ERR_VERSION, KK_ERR_MEMORY. Free with kk_list_close. */
+KK_API struct kk_list *kk_list_attach(void *memory, uint64_t bytes, struct kk_error *error);
+
+/* kk_list_inherit - from now on the handle acts as `role`; undoes what the last process that played it had begun when it
+ * died, and lets the next one write. By the next process of that role, after the death of the last one is certain and
+ * before it writes, or waits for anybody who does; may be repeated. 0, KK_ERR_INVALID or KK_ERR_CORRUPT. */
+KK_API int kk_list_inherit(struct kk_list *list, unsigned role);
+
 /* ---- reading. All may return KK_ERR_CORRUPT. */
 
 /* kk_list_len - how many items there are. */
@@ -76,7 +98,8 @@ KK_API int64_t kk_list_index(struct kk_list *list, const void *item, size_t byte
 KK_API int64_t kk_list_count(struct kk_list *list, const void *item, size_t bytes);
 
 /* ---- writing. All return 0 if nothing else is said; KK_ERR_INVALID: an item is too long, or called by a function that
- * kk_list_sort calls; KK_ERR_FULL: no room for so many items (then nothing was done), or no seat for the caller;
+ * kk_list_sort calls, or by a handle without a role; KK_ERR_FULL: no room for so many items (then nothing was done), or
+ * no seat for the caller;
  * KK_ERR_MISSING: nothing at `index`; KK_ERR_MEMORY, KK_ERR_CORRUPT. */
 
 KK_API int kk_list_append(struct kk_list *list, const void *item, size_t bytes);
