@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "local.h"
 #include "../beneath/beneath.h"
+#include "../whole/whole.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -105,43 +106,25 @@ static enum kk_verdict fail(struct kk_item *item, int error)
 	return kk_fail(item, KK_FAIL_OTHER, "the file cannot be read: %s", strerror(error));
 }
 
-static ssize_t read_all(int fd, char *to, size_t size)
-{
-	size_t got = 0;
-
-	while (got < size) {
-		ssize_t more = pread(fd, to + got, size - got, (off_t)got);
-
-		if (more < 0 && errno == EINTR)
-			continue;
-		if (more < 0)
-			return -1;
-		if (more == 0)
-			break;
-		got += (size_t)more;
-	}
-	return (ssize_t)got;
-}
-
 static enum kk_verdict take(const struct local *local, struct kk_item *item, int fd, uint64_t size)
 {
 	struct reason reason;
-	ssize_t got;
+	const char *wrong;
 	bool known;
 	char *to;
 
 	if (size > local->rules->max_bytes)
 		return kk_fail(item, KK_FAIL_TOO_LARGE, "the file has more than max_bytes (%llu)",
 		               (unsigned long long)local->rules->max_bytes);
-	to = kk_reserve(item, (size_t)size);
+	to = kk_reserve(item, size ? (size_t)size : 1);
 	if (!to)
 		return errno == EAGAIN ? KK_LATER : kk_fail(item, KK_FAIL_MEMORY, "no room for the file");
-	got = read_all(fd, to, (size_t)size);
-	if (got < 0)
-		return fail(item, errno);
-	if (!rules_take_beginning(local->rules, to, (size_t)got, true, &known, &reason))
+	wrong = whole_read(fd, to, (size_t)size);
+	if (wrong)
+		return kk_fail(item, KK_FAIL_OTHER, "the file cannot be read: %s", wrong);
+	if (!rules_take_beginning(local->rules, to, (size_t)size, true, &known, &reason))
 		return kk_fail(item, reason.class, "%s", reason.text);
-	if (kk_commit(item, (size_t)got) != 0)
+	if (kk_commit(item, (size_t)size) != 0)
 		return kk_fail(item, KK_FAIL_MEMORY, "the payload cannot be committed");
 	(void)kk_set_field(item, "url", item->key);
 	return KK_PASS;

@@ -11,8 +11,6 @@
 #define AT(field) offsetof(struct options, field)
 #define MIB       (UINT64_C(1) << 20)
 
-enum { FIELD_NAME_MAX = 48 };
-
 static const char *const mode_words[] = {"each", "standing", NULL};
 static const char *const result_words[] = {"new", "same", NULL};
 

@@ -16,6 +16,9 @@
 #include "scratch.h"
 #include <kakehi/stage.h>
 
+/* Bytes of a field's name. */
+enum { FIELD_NAME_MAX = 48 };
+
 enum mode { MODE_EACH, MODE_STANDING };
 enum result { RESULT_NEW, RESULT_SAME };
 

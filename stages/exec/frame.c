@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frame.h"
 
+#include "../utf8/utf8.h"
 #include "codes.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -9,31 +10,12 @@
 
 /* ---- asking */
 
-/* Bytes of the UTF-8 character at `at`; 0: there is none. Not more than Unicode has, no surrogates, nothing longer
- * than it must be. A NUL ends it all. */
-static size_t utf8_bytes(const unsigned char *at)
-{
-	unsigned c = at[0];
-	size_t bytes = c < 0x80                ? 1
-	               : c >= 0xc2 && c < 0xe0 ? 2
-	               : c >= 0xe0 && c < 0xf0 ? 3
-	               : c >= 0xf0 && c < 0xf5 ? 4
-	                                       : 0;
-	for (size_t i = 1; i < bytes; i++)
-		if ((at[i] & 0xc0) != 0x80)
-			return 0;
-	if ((c == 0xe0 && at[1] < 0xa0) || (c == 0xed && at[1] >= 0xa0) || (c == 0xf0 && at[1] < 0x90) ||
-	    (c == 0xf4 && at[1] >= 0x90))
-		return 0;
-	return bytes;
-}
-
 static void put_text(FILE *to, const char *text)
 {
-	const unsigned char *at = (const unsigned char *)text;
+	const uint8_t *at = (const uint8_t *)text, *end = at + strlen(text);
 	fputc('"', to);
-	while (*at) {
-		size_t bytes = utf8_bytes(at);
+	while (at < end) {
+		size_t bytes = utf8_length(at, (size_t)(end - at));
 		if (bytes == 0)
 			fprintf(to, "\\udc%02x", *at);
 		else if (*at == '"' || *at == '\\')

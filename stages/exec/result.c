@@ -6,8 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FIELD_NAME_MAX = 48 };
-
 static void *reserve(struct kk_item *item, size_t size)
 {
 	return kk_reserve(item, size ? size : 1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scratch.h"
 
+#include "../whole/whole.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -124,26 +125,12 @@ void scratch_remove(struct scratch *scratch)
 	scratch->fd = -1;
 }
 
-static int write_all(int fd, const char *at, size_t left)
-{
-	while (left > 0) {
-		ssize_t n = write(fd, at, left);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		at += n;
-		left -= (size_t)n;
-	}
-	return 0;
-}
-
 int scratch_put(const struct scratch *scratch, const char *name, const void *data, size_t size)
 {
 	int fd = openat(scratch->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -1;
-	int result = write_all(fd, data, size), saved = errno;
+	int result = whole_write(fd, data, size), saved = errno;
 	if (close(fd) < 0 && result == 0) {
 		result = -1;
 		saved = errno;

@@ -9,6 +9,7 @@
  * Position: `at` counts the files so far, `extra` is a hash of the last one's path, so that files that came or went
  * before it do not shift the place where the next run goes on.
  */
+#include "../whole/whole.h"
 #include "walk.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -311,34 +312,15 @@ static int files_open(struct kk_context *context)
 	return 0;
 }
 
-/* read_all - `size` bytes. 0, or -1 with errno (0: the file ended before). */
-static int read_all(int fd, char *to, size_t size)
-{
-	while (size) {
-		ssize_t got = read(fd, to, size);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got == 0)
-			errno = 0;
-		if (got <= 0)
-			return -1;
-		to += got;
-		size -= (size_t)got;
-	}
-	return 0;
-}
-
 /* read_payload - makes the `size` bytes of an open file the item's payload. */
 static enum kk_verdict read_payload(struct kk_item *item, int fd, size_t size)
 {
-	char more;
 	char *to = kk_reserve(item, size ? size : 1);
 	if (!to)
 		return kk_fail(item, KK_FAIL_MEMORY, "no room for the file: %s", strerror(errno));
-	if (read_all(fd, to, size) != 0)
-		return kk_fail(item, KK_FAIL_IO, "%s", errno ? strerror(errno) : "became shorter while it was read");
-	if (read_all(fd, &more, 1) == 0)
-		return kk_fail(item, KK_FAIL_IO, "became longer while it was read");
+	const char *wrong = whole_read(fd, to, size);
+	if (wrong)
+		return kk_fail(item, KK_FAIL_IO, "%s", wrong);
 	if (kk_commit(item, size) != 0)
 		return kk_fail(item, KK_FAIL_MEMORY, "the payload was not accepted");
 	return KK_PASS;

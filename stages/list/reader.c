@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reader.h"
+#include "../packed/packed.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char byte_order_mark[] = "\xef\xbb\xbf";
 enum { BYTE_ORDER_MARK_BYTES = 3 };
-
-static unsigned log_of(uint64_t bytes)
-{
-	unsigned log = 10;
-	while (log < 31 && UINT64_C(2) << log <= bytes)
-		log++;
-	return log;
-}
 
 int reader_open(struct reader *reader, const struct list_options *options, struct raw *raw, struct kk_position start)
 {
@@ -22,8 +15,8 @@ int reader_open(struct reader *reader, const struct list_options *options, struc
 	    .rules = {.separator = list_separator_of(options), .max = (size_t)options->max_line},
 	    .start = start,
 	};
-	return feed_open(&reader->feed, raw, (enum unpack_kind)options->compression, log_of(options->max_window),
-	                 RECORD_WINDOW(reader->rules.max));
+	return feed_open(&reader->feed, raw, (enum unpack_kind)options->compression,
+	                 packed_window_log(options->max_window), RECORD_WINDOW(reader->rules.max));
 }
 
 void reader_close(struct reader *reader)
@@ -32,17 +25,17 @@ void reader_close(struct reader *reader)
 	header_free(&reader->header);
 }
 
-/* more - READER_RECORD: look again at the window, which has grown or has ended. */
+/* result_of - READER_RECORD: look at the window, which has moved, grown or ended. */
+static enum reader_result result_of(enum feed_result result)
+{
+	if (result == FEED_LATER)
+		return READER_LATER;
+	return result == FEED_BROKEN ? READER_BROKEN : READER_RECORD;
+}
+
 static enum reader_result more(struct reader *reader)
 {
-	switch (feed_more(&reader->feed, reader->why, sizeof(reader->why))) {
-	case FEED_LATER:
-		return READER_LATER;
-	case FEED_BROKEN:
-		return READER_BROKEN;
-	default:
-		return READER_RECORD;
-	}
+	return result_of(feed_more(&reader->feed, reader->why, sizeof(reader->why)));
 }
 
 /* see - until `size` bytes are in sight, or all there are. */
@@ -138,14 +131,7 @@ static enum reader_result go_on(struct reader *reader)
 	if (reader->start.at <= reader->feed.offset)
 		return READER_RECORD;
 	reader->lines = reader->start.extra;
-	switch (feed_go_to(&reader->feed, reader->start.at, reader->why, sizeof(reader->why))) {
-	case FEED_LATER:
-		return READER_LATER;
-	case FEED_BROKEN:
-		return READER_BROKEN;
-	default:
-		return READER_RECORD;
-	}
+	return result_of(feed_go_to(&reader->feed, reader->start.at, reader->why, sizeof(reader->why)));
 }
 
 enum reader_result reader_begin(struct reader *reader)

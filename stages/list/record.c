@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "record.h"
+#include "../utf8/utf8.h"
 #include <string.h>
 
 /* row_end - the line end of the row, or `end`; *quoted: it lies within quotes. */
@@ -123,37 +124,12 @@ struct span span_trim(struct span span)
 	return span;
 }
 
-/* The lead bytes of UTF-8: how many bytes follow, and the range of the first of them (Unicode, table 3-7). */
-static const struct lead {
-	uint8_t from, to, follow, low, high;
-} leads[] = {
-    {0xc2, 0xdf, 1, 0x80, 0xbf}, {0xe0, 0xe0, 2, 0xa0, 0xbf}, {0xe1, 0xec, 2, 0x80, 0xbf}, {0xed, 0xed, 2, 0x80, 0x9f},
-    {0xee, 0xef, 2, 0x80, 0xbf}, {0xf0, 0xf0, 3, 0x90, 0xbf}, {0xf1, 0xf3, 3, 0x80, 0xbf}, {0xf4, 0xf4, 3, 0x80, 0x8f},
-};
-
-/* sequence_length - bytes of the non-ASCII character at `at`; 0: it is none. */
-static size_t sequence_length(const uint8_t *at, size_t left)
-{
-	for (size_t i = 0; i < sizeof(leads) / sizeof(leads[0]); i++) {
-		const struct lead *lead = &leads[i];
-		if (*at < lead->from || *at > lead->to)
-			continue;
-		if (left <= lead->follow || at[1] < lead->low || at[1] > lead->high)
-			return 0;
-		for (size_t k = 2; k <= lead->follow; k++)
-			if (at[k] < 0x80 || at[k] > 0xbf)
-				return 0;
-		return lead->follow + 1U;
-	}
-	return 0;
-}
-
 enum span_fault span_fault(struct span span)
 {
 	enum span_fault worst = SPAN_CLEAN;
 	const uint8_t *at = (const uint8_t *)span.at;
 	for (size_t left = span.length; left;) {
-		size_t length = *at < 0x80 ? 1 : sequence_length(at, left);
+		size_t length = utf8_length(at, left);
 		if (length == 0)
 			return SPAN_NOT_UTF8;
 		if (*at == 0)

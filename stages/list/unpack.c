@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unpack.h"
+#include "../packed/packed.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-enum { IN_BYTES = 64 << 10, MAGIC_BYTES = 4, GZIP_ONLY = 16 };
+enum { IN_BYTES = 64 << 10 };
 
 void unpack_open(struct unpack *unpack, struct raw *raw, enum unpack_kind kind, unsigned window_log)
 {
@@ -31,18 +32,15 @@ static ssize_t broken(struct unpack *unpack, const char *what, const char *detai
 
 static enum unpack_kind kind_of(const unsigned char *magic, size_t size)
 {
-	if (size >= 2 && magic[0] == 0x1f && magic[1] == 0x8b)
+	if (packed_is_gzip(magic, size))
 		return UNPACK_GZIP;
-	if (size >= 4 && ((magic[0] == 0x28 && magic[1] == 0xb5 && magic[2] == 0x2f && magic[3] == 0xfd) ||
-	                  ((magic[0] & 0xf0) == 0x50 && magic[1] == 0x2a && magic[2] == 0x4d && magic[3] == 0x18)))
-		return UNPACK_ZSTD;
-	return UNPACK_NONE;
+	return packed_is_zstd(magic, size) ? UNPACK_ZSTD : UNPACK_NONE;
 }
 
 /* find_kind - looks at the first bytes. 0, or -1 with errno. */
 static int find_kind(struct unpack *unpack)
 {
-	unsigned char magic[MAGIC_BYTES];
+	unsigned char magic[PACKED_MAGIC_BYTES];
 	size_t size = 0;
 	while (size < sizeof(magic)) {
 		ssize_t got = raw_read(unpack->raw, magic + size, sizeof(magic) - size, size);
@@ -72,7 +70,7 @@ static int make_state(struct unpack *unpack)
 		           : -1;
 	}
 	z_stream *stream = calloc(1, sizeof(*stream));
-	if (stream && inflateInit2(stream, MAX_WBITS + GZIP_ONLY) != Z_OK) {
+	if (stream && inflateInit2(stream, MAX_WBITS + PACKED_GZIP_ONLY) != Z_OK) {
 		free(stream);
 		stream = NULL;
 	}

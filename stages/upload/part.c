@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "part.h"
+#include "../whole/whole.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -89,18 +89,8 @@ int part_begin(struct part *part, const struct part_place *place, mode_t mode)
 
 int part_write(struct part *part, const void *data, size_t size, bool sync)
 {
-	const char *at = data;
-
-	while (size > 0) {
-		ssize_t written = write(part->fd, at, size < SSIZE_MAX ? size : SSIZE_MAX);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return -1;
-		at += written;
-		size -= (size_t)written;
-	}
+	if (whole_write(part->fd, data, size) != 0)
+		return -1;
 	return sync ? fdatasync(part->fd) : 0;
 }
 

@@ -5,6 +5,7 @@
  * fails the item. A payload of a few bytes may unpack to any number of them, so that number is limited in bytes and by
  * ratio, and is checked before the room for it is taken, where the frame tells it.
  */
+#include "../packed/packed.h"
 #include "dictionary.h"
 #include "unpack.h"
 #include <inttypes.h>
@@ -14,7 +15,7 @@
 #include <string.h>
 
 /* However small a payload is, it may unpack to this much. */
-enum { RATIO_FLOOR = 1 << 20, OTHER_HEAP = 1 << 20, GZIP_ONLY = 16 };
+enum { RATIO_FLOOR = 1 << 20, OTHER_HEAP = 1 << 20 };
 
 struct decompress_options {
 	uint64_t max_bytes, max_window;
@@ -94,15 +95,6 @@ static int decompress_prepare(struct kk_context *context)
 	return -1;
 }
 
-/* window_log - the largest window that is not above `bytes`. */
-static int window_log(uint64_t bytes)
-{
-	int log = 10;
-	while (log < 31 && UINT64_C(2) << log <= bytes)
-		log++;
-	return log;
-}
-
 static int decompress_open(struct kk_context *context)
 {
 	const struct decompress_options *o = context->options;
@@ -110,11 +102,11 @@ static int decompress_open(struct kk_context *context)
 	size_t status = 0;
 	d->context = ZSTD_createDCtx();
 	if (d->context)
-		status = ZSTD_DCtx_setParameter(d->context, ZSTD_d_windowLogMax, window_log(o->max_window));
+		status = ZSTD_DCtx_setParameter(d->context, ZSTD_d_windowLogMax, (int)packed_window_log(o->max_window));
 	if (d->context && !ZSTD_isError(status) && d->dictionary.size)
 		status = ZSTD_DCtx_loadDictionary(d->context, d->dictionary.bytes, d->dictionary.size);
 	dictionary_free(&d->dictionary);
-	d->gzip_ready = inflateInit2(&d->gzip, MAX_WBITS + GZIP_ONLY) == Z_OK;
+	d->gzip_ready = inflateInit2(&d->gzip, MAX_WBITS + PACKED_GZIP_ONLY) == Z_OK;
 	if (d->context && !ZSTD_isError(status) && d->gzip_ready)
 		return 0;
 	kk_log(context, KK_LOG_ERROR, "cannot set zstd up: %s",
@@ -124,30 +116,17 @@ static int decompress_open(struct kk_context *context)
 
 /* ---- work */
 
-static bool is_gzip(const unsigned char *at, size_t size)
-{
-	return size >= 2 && at[0] == 0x1f && at[1] == 0x8b;
-}
-
-/* is_zstd - a frame, or one to be passed over. */
-static bool is_zstd(const unsigned char *at, size_t size)
-{
-	static const unsigned char frame[] = {0x28, 0xb5, 0x2f, 0xfd}, skippable[] = {0x2a, 0x4d, 0x18};
-	return size >= 4 &&
-	       (memcmp(at, frame, 4) == 0 || ((at[0] & 0xf0) == 0x50 && memcmp(at + 1, skippable, 3) == 0));
-}
-
 static int unpack_all(struct decompress *d, struct room *room)
 {
 	const unsigned char *at = room->item->data;
 	size_t size = room->item->size, used;
-	bool gzip = is_gzip(at, size);
-	if (!gzip && !is_zstd(at, size))
+	bool gzip = packed_is_gzip(at, size);
+	if (!gzip && !packed_is_zstd(at, size))
 		return room_wrong(room, KK_FAIL_OTHER, "neither zstd nor gzip");
 	for (size_t done = 0; done < size; done += used) {
 		const unsigned char *next = at + done;
 		size_t left = size - done;
-		if (!(gzip ? is_gzip(next, left) : is_zstd(next, left)))
+		if (!(gzip ? packed_is_gzip(next, left) : packed_is_zstd(next, left)))
 			return room_wrong(room, KK_FAIL_OTHER, "%zu bytes of something else behind the %s data", left,
 			                  gzip ? "gzip" : "zstd");
 		if ((gzip ? unpack_member(&d->gzip, room, next, left, &used)
@@ -160,7 +139,7 @@ static int unpack_all(struct decompress *d, struct room *room)
 static void set_facts(struct kk_item *item, size_t raw)
 {
 	char text[24];
-	const char *format = is_gzip(item->data, item->size) ? "gzip" : "zstd";
+	const char *format = packed_is_gzip(item->data, item->size) ? "gzip" : "zstd";
 	snprintf(text, sizeof(text), "%zu", raw);
 	if (kk_set_field(item, "compression", format) != 0 || kk_set_field(item, "raw_bytes", text) != 0)
 		return; /* an item full of fields goes without these */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dictionary.h"
+#include "../whole/whole.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,23 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* read_all - 0, or -1 with errno (0: the file ended before). */
-static int read_all(int fd, char *to, size_t size)
-{
-	while (size) {
-		ssize_t got = read(fd, to, size);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got == 0)
-			errno = 0;
-		if (got <= 0)
-			return -1;
-		to += got;
-		size -= (size_t)got;
-	}
-	return 0;
-}
 
 /* load - what is open. NULL, or what is wrong. */
 static const char *load(struct dictionary *dictionary, int fd)
@@ -39,9 +23,7 @@ static const char *load(struct dictionary *dictionary, int fd)
 	dictionary->bytes = malloc(dictionary->size);
 	if (!dictionary->bytes)
 		return "out of memory";
-	if (read_all(fd, dictionary->bytes, dictionary->size) != 0)
-		return errno ? strerror(errno) : "it became shorter while it was read";
-	return NULL;
+	return whole_read(fd, dictionary->bytes, dictionary->size);
 }
 
 int dictionary_read(struct dictionary *dictionary, const char *path, char *why, size_t why_size)

@@ -104,8 +104,6 @@ static void test_plan_refuses_what_cannot_be(void **state)
 	    {"format", "webp", "width", "16384"},
 	    {"gravity", "attention", "fit", "inside"},
 	    {"types", "svg", "width", "10"},
-	    {"gravity", "attention", "fit", "inside"},
-	    {"types", "svg", "width", "10"},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {

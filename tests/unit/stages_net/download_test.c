@@ -418,6 +418,12 @@ static void test_files(void **state)
 	harness_write_text(harness_path("dir/large"), "larger than ten");
 	net_expect_fail(net_get(host, "file://%s/dir/large", harness_dir()), KK_FAIL_TOO_LARGE, "max_bytes");
 	net_end(host);
+	/* One that has more in it than its size says, as one that somebody is writing to. */
+	host = net_download();
+	stage_host_set(host, "allow_files", "/proc");
+	net_start(host);
+	net_expect_fail(net_get(host, "file:///proc/version"), KK_FAIL_OTHER, "longer while it was read");
+	net_end(host);
 }
 
 static void test_opting_out(void **state)

@@ -11,15 +11,18 @@
 #include "http/timers.h"
 #include "upload/name.h"
 #include "upload/target.h"
+#include "whole/whole.h"
 
 /* After stage.h: cmocka makes a macro of the word `fail`. */
 #include "harness.h"
 
+#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- addresses */
 
@@ -570,6 +573,37 @@ static void test_wrong_targets(void **state)
 	}
 }
 
+/* What is in a pipe that nobody writes to any more is a file that may be shorter or longer than it was said to be. */
+static const char *read_five(size_t size)
+{
+	char to[16];
+	const char *wrong;
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(whole_write(ends[1], "bytes", 5), 0);
+	close(ends[1]);
+	wrong = whole_read(ends[0], to, size);
+	assert_memory_equal(to, "bytes", size < 5 ? size : 5);
+	close(ends[0]);
+	return wrong;
+}
+
+static void test_whole_files(void **state)
+{
+	char byte;
+
+	(void)state;
+	assert_null(read_five(5));
+	assert_string_equal(read_five(4), "became longer while it was read");
+	assert_string_equal(read_five(6), "became shorter while it was read");
+	assert_string_equal(whole_read(-1, &byte, 1), strerror(EBADF));
+	assert_string_equal(whole_read(-1, &byte, 0), strerror(EBADF));
+	assert_int_equal(whole_write(-1, "", 0), 0);
+	assert_int_equal(whole_write(-1, "x", 1), -1);
+	assert_int_equal(errno, EBADF);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_addresses),
     cmocka_unit_test(test_address_of_no_network),
@@ -587,5 +621,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_rules),
     cmocka_unit_test(test_names),
     cmocka_unit_test(test_paths),
+    cmocka_unit_test(test_whole_files),
 };
 HARNESS_MAIN(tests)
