@@ -85,13 +85,14 @@ static enum http_body resume(struct request *request)
 
 /* ---- the answer as it comes */
 
-static void prepare(struct request *request, CURL *easy)
+static int prepare(struct request *request, CURL *easy)
 {
 	struct transfer *transfer = http_job(request);
 
 	(void)easy;
 	transfer->size = 0;
 	transfer->opted_out = transfer->packed = transfer->known = false;
+	return 0;
 }
 
 static bool is_packed(const char *line, size_t length)

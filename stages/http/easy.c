@@ -195,9 +195,9 @@ int easy_begin(struct request *request)
 	request->denied = NULL;
 	request->error[0] = 0;
 	curl_easy_reset(request->easy);
-	if (set_address(request) || set_behaviour(request) || set_callbacks(request))
+	if (set_address(request) || set_behaviour(request) || set_callbacks(request) ||
+	    http->ops->prepare(request, request->easy) != 0)
 		return -1;
-	http->ops->prepare(request, request->easy);
 	if (request->extra) {
 		request->extra_end->next = headers;
 		headers = request->extra;

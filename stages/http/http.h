@@ -24,6 +24,9 @@
 struct http;
 struct request;
 
+/* The longest URL, with its NUL. Longer ones are spam or data. */
+#define HTTP_URL_BYTES 8192
+
 /* What a client is made with. All that it points to must outlive the client (the stage's options do). */
 struct http_settings {
 	const struct http_options *options;
@@ -59,8 +62,8 @@ struct http_ops {
 	/* The request waits before its next try: what `room` has taken is to be given back. Optional. */
 	void (*give_back)(struct request *request);
 	/* A request is about to be put on the wire, also on a redirect or a retry: sets method and body on `easy`,
-	 * which already has everything else, and forgets what came before. */
-	void (*prepare)(struct request *request, CURL *easy);
+	 * which already has everything else, and forgets what came before. 0 or -1 (memory). */
+	int (*prepare)(struct request *request, CURL *easy);
 	/* A header line of the answer, without its end. Optional. */
 	void (*header)(struct request *request, const char *line, size_t length);
 	/* A body with a status of 2xx begins: its length, -1 if unknown. Optional. */
@@ -72,9 +75,8 @@ struct http_ops {
 	enum http_answer (*answered)(struct request *request, long status);
 };
 
-/* http_check - are proxy, headers, credentials, networks and name servers well formed,
- * certificates and keys where they should be? 0, or -1 with one sentence in
- * `why`. Any process. */
+/* http_check - are proxy, headers, credentials, networks and name servers well formed, certificates and keys where they
+ * should be? 0, or -1 with one sentence in `why`. Any process. */
 int http_check(const struct http_settings *settings, char *why, size_t why_size);
 
 /* http_demand - declares in `plan` what a client with these settings needs; each request has `job_size` bytes more. */

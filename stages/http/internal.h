@@ -64,9 +64,6 @@ struct request {
 	_Alignas(max_align_t) unsigned char job[]; /* the stage's own */
 };
 
-/* The longest URL. Longer ones are spam or data. */
-#define URL_BYTES 8192
-
 /* Where the proxy is, if there is one. */
 struct proxy {
 	char *host, *port; /* by curl's allocator; NULL: none */

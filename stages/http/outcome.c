@@ -36,30 +36,21 @@ static const struct {
     {CURLE_OUT_OF_MEMORY, KK_FAIL_MEMORY, "out of memory", false},
 };
 
-/* The first reason counts. */
-static bool take(struct outcome *outcome, enum kk_fail_class class)
-{
-	if (outcome->set)
-		return false;
-	outcome->set = true;
-	outcome->class = class;
-	return true;
-}
-
 void outcome_setv(struct outcome *outcome, enum kk_fail_class class, const char *format, va_list args)
 {
-	if (take(outcome, class))
-		vsnprintf(outcome->text, sizeof(outcome->text), format, args);
+	if (outcome->set)
+		return;
+	outcome->set = true;
+	outcome->class = class;
+	vsnprintf(outcome->text, sizeof(outcome->text), format, args);
 }
 
 void outcome_set(struct outcome *outcome, enum kk_fail_class class, const char *format, ...)
 {
 	va_list args;
 
-	if (!take(outcome, class))
-		return;
 	va_start(args, format);
-	vsnprintf(outcome->text, sizeof(outcome->text), format, args);
+	outcome_setv(outcome, class, format, args);
 	va_end(args);
 }
 

@@ -238,9 +238,12 @@ static void retry(struct request *request)
 
 /* ---- name and address */
 
-static const struct proxy *proxy_of(const struct request *request)
+/* Whom we connect to: the proxy, if there is one. */
+static const char *peer(const struct request *request)
 {
-	return &request->http->proxy;
+	const struct proxy *proxy = &request->http->proxy;
+
+	return proxy->host ? proxy->host : request->host;
 }
 
 /* Takes those addresses out that must not be connected to; how many are left. */
@@ -283,14 +286,13 @@ static bool literal_is_denied(struct request *request)
 static void take_addresses(struct request *request)
 {
 	const struct resolve_answer *answer = &request->name.answer;
-	const char *host = proxy_of(request)->host ? proxy_of(request)->host : request->host;
 
 	if (answer->state == RESOLVE_NONE) {
-		give_up(request, KK_FAIL_DNS_NONE, "%s: %s", host, answer->why);
+		give_up(request, KK_FAIL_DNS_NONE, "%s: %s", peer(request), answer->why);
 	} else if (answer->state == RESOLVE_TEMPORARY) {
-		give_up(request, KK_FAIL_DNS_TEMPORARY, "%s: %s", host, answer->why);
+		give_up(request, KK_FAIL_DNS_TEMPORARY, "%s: %s", peer(request), answer->why);
 	} else if (filter_addresses(request) == 0) {
-		give_up(request, KK_FAIL_BLOCKED_ADDRESS, "%s is %s", host,
+		give_up(request, KK_FAIL_BLOCKED_ADDRESS, "%s is %s", peer(request),
 		        request->denied ? request->denied : "not an address");
 	} else if (slots_enter(request->http->slots, request->host, &request->slot) != 0) {
 		give_up(request, KK_FAIL_MEMORY, "out of memory");
@@ -301,13 +303,10 @@ static void take_addresses(struct request *request)
 
 static void resolve(struct request *request)
 {
-	const struct proxy *proxy = proxy_of(request);
-
 	/* The resolver may call back at once. */
 	request->state = REQUEST_RESOLVING;
 	clock_start(request);
-	if (resolver_lookup(request->http->resolver, proxy->host ? proxy->host : request->host, &request->name) ==
-	    RESOLVE_PENDING)
+	if (resolver_lookup(request->http->resolver, peer(request), &request->name) == RESOLVE_PENDING)
 		return;
 	clock_stop(request);
 	request->named_ms = timers_now_ms();
@@ -330,7 +329,7 @@ static void set_out(struct request *request)
 
 	if (remembered_refusal(request->http->context, request->host, &why))
 		refuse_now(request, why, "%s has asked to be left alone for longer than retry_after", request->host);
-	else if (proxy_of(request)->host && literal_is_denied(request))
+	else if (request->http->proxy.host && literal_is_denied(request))
 		give_up(request, KK_FAIL_BLOCKED_ADDRESS, "%s is %s", request->host, request->denied);
 	else
 		resolve(request);
@@ -356,14 +355,14 @@ void request_granted(struct slot_waiter *waiter)
 static int spell_addresses(struct request *request)
 {
 	const struct resolve_answer *answer = &request->name.answer;
-	const struct proxy *proxy = proxy_of(request);
-	const char *host = proxy->host ? proxy->host : request->host;
-	char text[URL_BYTES + 1024];
+	const struct proxy *proxy = &request->http->proxy;
+	char text[HTTP_URL_BYTES + 1024];
 	size_t length;
 
-	if (strchr(host, ':'))
+	if (strchr(peer(request), ':'))
 		return 0;
-	length = (size_t)snprintf(text, sizeof(text), "+%s:%s:", host, proxy->host ? proxy->port : request->port);
+	length =
+	    (size_t)snprintf(text, sizeof(text), "+%s:%s:", peer(request), proxy->host ? proxy->port : request->port);
 	for (unsigned i = 0; i < answer->count && length < sizeof(text); i++) {
 		struct sockaddr_storage storage;
 		char spelt[ADDRESS_TEXT];
@@ -550,7 +549,7 @@ void request_timer(struct request *request)
 	if (request->state == REQUEST_BACKOFF)
 		retry(request);
 	else if (request->state == REQUEST_RESOLVING)
-		give_up(request, KK_FAIL_DNS_TEMPORARY, "%s: no answer from the name servers in time", request->host);
+		give_up(request, KK_FAIL_DNS_TEMPORARY, "%s: no answer from the name servers in time", peer(request));
 	else if (request->state == REQUEST_RUNNING)
 		check_progress(request);
 }

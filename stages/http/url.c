@@ -14,7 +14,7 @@ static bool has_scheme(CURLU *url, const char *const *schemes)
 	char *scheme = NULL;
 	bool found = false;
 
-	if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
+	if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK || !scheme)
 		return false;
 	for (; *schemes && !found; schemes++)
 		found = strcasecmp(scheme, *schemes) == 0;
@@ -93,14 +93,14 @@ static bool is_ambiguous(const char *text)
 
 CURLU *url_parse(const char *text)
 {
-	CURLU *url = strlen(text) < URL_BYTES && !is_ambiguous(text) ? curl_url() : NULL;
+	CURLU *url = strlen(text) < HTTP_URL_BYTES && !is_ambiguous(text) ? curl_url() : NULL;
 
 	return url ? finish(url, curl_url_set(url, CURLUPART_URL, text, LENIENT)) : NULL;
 }
 
 CURLU *url_follow(CURLU *base, const char *location)
 {
-	CURLU *url = strlen(location) < URL_BYTES && !is_ambiguous(location) ? curl_url_dup(base) : NULL;
+	CURLU *url = strlen(location) < HTTP_URL_BYTES && !is_ambiguous(location) ? curl_url_dup(base) : NULL;
 
 	return url ? finish(url, curl_url_set(url, CURLUPART_URL, location, LENIENT)) : NULL;
 }

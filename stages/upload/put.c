@@ -6,12 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The longest URL that is sent. */
-#define URL_BYTES 8192
-
 /* A URL while it is put together; `length` runs on past `size` if it does not fit. */
 struct url {
-	char text[URL_BYTES];
+	char text[HTTP_URL_BYTES];
 	size_t length;
 };
 
@@ -48,7 +45,9 @@ static int make_url(const struct kk_item *item, const struct put_settings *setti
 	for (const char *c = settings->root; *c; c++)
 		add_char(url, *c);
 	for (const char *c = settings->rest; *c;) {
-		const char *end = *c == '{' ? strchr(c, '}') : NULL;
+		/* With the dot before it: an empty {ext} takes that along. */
+		const char *open = *c == '.' && c[1] == '{' && c[2] != '{' ? c + 1 : c;
+		const char *end = *open == '{' ? strchr(open, '}') : NULL;
 
 		if ((*c == '{' || *c == '}') && c[1] == *c) {
 			add_encoded(url, (char[]){*c, 0});
@@ -159,7 +158,9 @@ static const char *type_of(struct request *request)
 		return put->settings->type;
 	if (made && is_media_type(made))
 		return made;
-	return magic || !said || !is_media_type(said) ? (magic ? magic : MEDIA_UNKNOWN) : said;
+	if (magic)
+		return magic;
+	return said && is_media_type(said) ? said : MEDIA_UNKNOWN;
 }
 
 static int add_headers(struct request *request)
@@ -196,18 +197,14 @@ static int send_payload(struct put *put, CURL *easy)
 	return bad;
 }
 
-static void prepare(struct request *request, CURL *easy)
+static int prepare(struct request *request, CURL *easy)
 {
 	struct put *put = http_job(request);
-	int bad = 0;
 
 	put->sent = 0;
 	if (put->asking)
-		bad |= curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-	else
-		bad |= add_headers(request) | send_payload(put, easy);
-	if (bad)
-		http_refuse(request, KK_FAIL_MEMORY, "libcurl has no memory");
+		return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L) == CURLE_OK ? 0 : -1;
+	return add_headers(request) == 0 && send_payload(put, easy) == 0 ? 0 : -1;
 }
 
 /* What the manifest says of an output. */
