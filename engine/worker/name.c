@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* engine/worker/name.c - patterns of output names, and making foreign text fit for a file name. */
 #include "worker/name.h"
+#include "config/utf8.h"
 #include "worker/md5.h"
 
 #include <inttypes.h>
@@ -15,55 +16,28 @@
 
 /* ---- foreign text -> one component */
 
-/* Bytes of the well-formed UTF-8 character at `at`, of which `left` bytes are there; 0: not well-formed. */
-static size_t character(const unsigned char *at, size_t left)
-{
-	static const struct {
-		unsigned char first, last, low, high; /* range of the first byte; of the second */
-		unsigned char bytes;
-	} forms[] = {
-	    {0x00, 0x7f, 0x00, 0x00, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-	    {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-	    {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-	};
-	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		if (at[0] < forms[i].first || at[0] > forms[i].last)
-			continue;
-		if (left < forms[i].bytes || (forms[i].bytes > 1 && (at[1] < forms[i].low || at[1] > forms[i].high)))
-			return 0;
-		for (size_t j = 2; j < forms[i].bytes; j++)
-			if (at[j] < 0x80 || at[j] > 0xbf)
-				return 0;
-		return forms[i].bytes;
-	}
-	return 0;
-}
-
 /* May the character stand in a component? */
-static bool harmless(const unsigned char *at, size_t bytes)
+static bool harmless(const char *at)
 {
-	if (bytes == 1)
-		return at[0] >= 0x20 && at[0] != 0x7f && at[0] != '/' && at[0] != '\\';
-	return !(bytes == 2 && at[0] == 0xc2 && at[1] < 0xa0); /* C1 control characters */
+	return !kk_utf8_control(at) && *at != '/' && *at != '\\';
 }
 
 /* Writes `length` bytes of text as one component; `to` has KK_NAME_COMPONENT_MAX + 1 bytes. Returns its length. */
 static size_t make_component(const char *text, size_t length, char *to)
 {
-	const unsigned char *at = (const unsigned char *)text;
 	size_t used = 0;
 	while (length > 0) {
-		size_t bytes = character(at, length);
-		bool keep = bytes > 0 && harmless(at, bytes) && !(used == 0 && at[0] == '.');
+		size_t bytes = kk_utf8_length(text, length);
+		bool keep = bytes > 0 && harmless(text) && !(used == 0 && *text == '.');
 		size_t add = keep ? bytes : 1;
 		if (used + add > KK_NAME_COMPONENT_MAX)
 			break;
 		if (keep)
-			memcpy(to + used, at, bytes);
+			memcpy(to + used, text, bytes);
 		else
 			to[used] = '_';
 		used += add;
-		at += bytes > 0 ? bytes : 1;
+		text += bytes > 0 ? bytes : 1;
 		length -= bytes > 0 ? bytes : 1;
 	}
 	while (used > 0 && (to[used - 1] == '.' || to[used - 1] == ' '))
@@ -291,6 +265,12 @@ void kk_name_each(const char *pattern, void (*word)(void *user, const char *name
 	}
 }
 
+/* Does it stand for nothing, so that the dot of the pattern before it goes, too? (What is put in ends with no dot.) */
+static bool takes_dot(const char *name, struct piece piece, const char *to, size_t used)
+{
+	return piece.length == 0 && used > 0 && to[used - 1] == '.' && strcmp(name, "ext") == 0;
+}
+
 /* Appends bytes, keeping room for the NUL. False: no room. */
 static bool append(char *to, size_t size, size_t *used, const char *text, size_t length)
 {
@@ -311,13 +291,17 @@ int kk_name_expand(const char *pattern, const struct kk_name_item *item, char *t
 	to[0] = '\0';
 	for (;;) {
 		struct piece piece;
-		bool fits = false;
+		bool fits = true;
 		enum token token = next_token(&pattern, name);
 		if (token == TOKEN_END)
 			return (int)used;
 		if (token == TOKEN_TEXT)
 			fits = append(to, size, &used, name, 1);
-		else if (token == TOKEN_NAME && find_piece(name, item, scratch, &piece))
+		else if (token != TOKEN_NAME || !find_piece(name, item, scratch, &piece))
+			break;
+		else if (takes_dot(name, piece, to, used))
+			to[--used] = '\0';
+		else
 			fits = append(to, size, &used, component, make_component(piece.at, piece.length, component));
 		if (!fits)
 			break;

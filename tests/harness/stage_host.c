@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stage_host.h"
+#include "worker/name.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -144,55 +145,26 @@ static const char *host_field(const struct kk_item *item, const char *name)
 	return stage_host_field(of(item), name);
 }
 
-/* The value of a name in a pattern; NULL if it is unknown. */
-static const char *placeholder(const struct stage_item *item, const char *name, char *to, size_t size)
+static const char *field_of(void *item, const char *name)
 {
-	const char *key = item->key ? item->key : "";
-	const char *base = strrchr(key, '/') ? strrchr(key, '/') + 1 : key;
-	const char *dot = strrchr(base, '.');
-
-	if (strcmp(name, "id") == 0)
-		snprintf(to, size, "%032llx", (unsigned long long)item->item.sequence);
-	else if (strcmp(name, "n") == 0)
-		snprintf(to, size, "%llu", (unsigned long long)item->item.sequence);
-	else if (strcmp(name, "key") == 0)
-		snprintf(to, size, "%s", key);
-	else if (strcmp(name, "name") == 0)
-		snprintf(to, size, "%.*s", (int)(dot ? dot - base : (long)strlen(base)), base);
-	else if (strcmp(name, "ext") == 0)
-		snprintf(to, size, "%s", dot ? dot + 1 : "");
-	else
-		return stage_host_field(item, name);
-	return to;
+	return stage_host_field(item, name);
 }
 
+/* As the engine fills patterns in. */
 static int host_expand(const struct kk_item *item, const char *pattern, char *to, size_t size)
 {
-	size_t length = 0;
+	struct stage_item *it = of(item);
+	struct kk_name_item facts = {
+	    .source = "",
+	    .key = it->key,
+	    .sequence = item->sequence,
+	    .data = item->data,
+	    .size = item->size,
+	    .field = field_of,
+	    .arg = it,
+	};
 
-	while (*pattern) {
-		char name[64], buffer[1024], *end = strchr(pattern, '}');
-
-		if (*pattern != '{' || !end || (size_t)(end - pattern) > sizeof(name)) {
-			if (length + 1 >= size)
-				return -1;
-			to[length++] = *pattern++;
-			continue;
-		}
-		snprintf(name, sizeof(name), "%.*s", (int)(end - pattern - 1), pattern + 1);
-		const char *value = placeholder(of(item), name, buffer, sizeof(buffer));
-		if (!value)
-			return -1;
-		for (size_t i = 0; value[i] && i < 200; i++) {
-			bool bad = (unsigned char)value[i] < 0x20 || value[i] == '/' || (value[i] == '.' && i == 0);
-			if (length + 1 >= size)
-				return -1;
-			to[length++] = bad ? '_' : value[i];
-		}
-		pattern = end + 1;
-	}
-	to[length] = 0;
-	return (int)length;
+	return kk_name_expand(pattern, &facts, to, size);
 }
 
 static enum kk_verdict host_fail(struct kk_item *item, enum kk_fail_class why, const char *format, va_list args)

@@ -93,6 +93,14 @@ static void test_name_and_ext(void **state)
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_string_equal(expand("{name}|{ext}", cases[i][0]), cases[i][1]);
+	/* A dot of the pattern is there for the suffix alone. */
+	assert_string_equal(expand("out/{name}.{ext}", "http://host/photo"), "out/photo");
+	assert_string_equal(expand("{name}.{ext}", "x."), "x");
+	assert_string_equal(expand("{name}.{ext}", ".hidden"), "_hidden");
+	assert_string_equal(expand("{name}.small.{ext}/{n}", "x"), "x.small/000000042");
+	assert_string_equal(expand("{name}.{ext}", "x. "), "x._");
+	assert_string_equal(expand("{ext}/{name}", "x"), "_/x");
+	assert_string_equal(expand("{name}.{key}", ""), "_._");
 }
 
 static void test_components_are_harmless(void **state)

@@ -122,6 +122,8 @@ static void test_urls(void **state)
 	    {"/taken/200/{{{name}}}", "x.y", "/taken/200/%7Bx%7D"},
 	    {"/taken/200/{name}?v=1", "a/../b?#.y", "/taken/200/b%3F%23?v=1"},
 	    {"/taken/200/{key}", "../../etc", "/taken/200/_._.._etc"},
+	    {"/taken/200/{name}.{ext}", "http://h/a b.jpg", "/taken/200/a%20b.jpg"},
+	    {"/taken/200/{name}.{ext}?v=.{{x}}", "photo", "/taken/200/photo?v=.%7Bx%7D"},
 	};
 	char base[64];
 	struct harness_server *server = net_raw(base);
