@@ -2,7 +2,7 @@
 /* Branches of one item whose workers are slow at the worst moment: between settling a lane and parking its header. The
  * workers are played one after the other in this process; whoever is to be stopped or killed at a point leaves it by a
  * jump and does not come back. */
-#include "worker/crew.h"
+#include "played.h"
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,43 +59,6 @@ static enum kk_verdict next(struct kk_context *context, struct kk_item *item)
 
 static const struct kk_stage source_stage = {.kind = KK_SOURCE, .next = next};
 
-static struct worker *start(unsigned role)
-{
-	struct worker *w = calloc(1, sizeof(*w));
-	struct kk_run_fds fds;
-	struct kk_error error = {.code = 0};
-	assert_non_null(w);
-	kk_run_fds(run, role, &fds);
-	w->plan = &plan;
-	w->role = role;
-	w->start = (struct kk_worker_start){.role = role, .life = 1, .log = -1, .log_level = -1};
-	w->stage = kk_plan_stage_of(&plan, role);
-	w->stage_plan = w->stage < plan.stage_count ? &plan.stage[w->stage] : NULL;
-	w->run = kk_run_attach(&plan, role, &fds, &error);
-	assert_non_null(w->run);
-	w->entry = &w->run->roles[role];
-	w->page = w->run->page[role];
-	w->context = (struct kk_context){.host = &worker_host};
-	w->module = &source_stage;
-	w->in = w->run->ring[w->stage_plan ? KK_RING_STAGE + w->stage : KK_RING_RECORDER];
-	if (w->stage_plan) {
-		w->arena = w->run->arena[w->stage];
-		deliver_routes(w);
-	}
-	w->chooser = w->stage == 0 ? chooser_open(&plan, -1, false) : NULL;
-	assert_int_equal(turns_open(w), KK_OK);
-	return w;
-}
-
-static void stop(unsigned role)
-{
-	kk_run_free(worker[role]->run);
-	free(worker[role]->redo.at);
-	free(worker[role]->turns.list);
-	chooser_close(worker[role]->chooser);
-	free(worker[role]);
-}
-
 static int set_up(void **state)
 {
 	struct kk_error error = {.code = 0};
@@ -120,7 +83,7 @@ static int set_up(void **state)
 	if (!run)
 		fail_msg("%s", error.text);
 	for (unsigned role = SOURCE; role <= RECORDER; role++) {
-		worker[role] = start(role);
+		worker[role] = played_start(&plan, run, role, &source_stage);
 		assert_int_equal(inherit(worker[role]), KK_OK);
 	}
 	return 0;
@@ -130,7 +93,7 @@ static int tear_down(void **state)
 {
 	(void)state;
 	for (unsigned role = SOURCE; role <= RECORDER; role++)
-		stop(role);
+		played_stop(worker[role]);
 	kk_run_free(run);
 	return 0;
 }
@@ -208,8 +171,8 @@ static void test_late_heir(void **state)
 	make_items(1);
 	finish_one_but_for_parking(LEFT, KK_PASS);
 	assert_true(finish_one(RIGHT, KK_PASS));
-	stop(LEFT);
-	worker[LEFT] = start(LEFT);
+	played_stop(worker[LEFT]);
+	worker[LEFT] = played_start(&plan, run, LEFT, &source_stage);
 	strike.site = "look: copy";
 	strike.act = go_on_without_the_heir;
 	assert_int_equal(inherit(worker[LEFT]), KK_OK);

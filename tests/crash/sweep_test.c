@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kills at every point of every role, heirs and their heirs included, asleep, and at random. */
 #include "harness.h"
+#include "sanitizers.h"
 #include "world.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 /* Sanitizers make starting a process slow, and so does a processor that is emulated, where KAKEHI_TEST_PART is set (by
- * scripts/test-arm64): a part has to do there. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define INSTRUMENTED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define INSTRUMENTED 1
-#endif
-#endif
-#ifndef INSTRUMENTED
-#define INSTRUMENTED 0
-#endif
+ * scripts/arm64-init): a part has to do there. */
+#define INSTRUMENTED (WITH_ASAN || WITH_TSAN)
 /* Is only a part to do? */
 #define A_PART (INSTRUMENTED || getenv("KAKEHI_TEST_PART") != NULL)
 

@@ -2,6 +2,7 @@
 #include "killing.h"
 #include "asleep.h"
 #include "harness.h"
+#include "sanitizers.h"
 #include "step.h"
 
 #include <limits.h>
@@ -13,33 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_THREAD__)
-#define CANNOT_STEP 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define CANNOT_STEP 1
-#endif
-#endif
-#if defined(KAKEHI_EMULATED) && !defined(CANNOT_STEP)
-#define CANNOT_STEP 1
-#endif
-#ifndef CANNOT_STEP
-#define CANNOT_STEP 0
-#endif
-
-#if defined(__SANITIZE_ADDRESS__)
-#define QUICK 40
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define QUICK 40
-#endif
-#endif
-#ifndef QUICK
-#define QUICK 200
-#endif
-
 /* Of a burial another member dies after so many of the deaths. */
-enum { BURIALS = 5, BURIALS_ALL = 40, ASLEEP_LIMIT_MS = 10000, WRONG_RESULT = INT_MIN };
+enum { QUICK = WITH_ASAN ? 40 : 200, BURIALS = 5, BURIALS_ALL = 40, ASLEEP_LIMIT_MS = 10000, WRONG_RESULT = INT_MIN };
 
 static const struct killing *current;
 static bool woken;
@@ -142,6 +118,7 @@ static enum step_end run_act(long kill_at, bool jump, struct killing_death *deat
 	enum step_end end = step_run(&plan, &death->at);
 	death->finished = end == STEP_FINISHED;
 	death->result = step_result();
+	death->woken = woken;
 	return end;
 }
 
@@ -223,7 +200,7 @@ static void stay_on_one_cpu(cpu_set_t *before)
 
 static void start(const struct killing *killing)
 {
-	if (CANNOT_STEP) {
+	if (WITH_TSAN) {
 		print_message("%s: nobody can be stepped here\n", killing->name);
 		skip();
 	}
@@ -260,6 +237,8 @@ long killing_sweep(const struct killing *killing)
 		for (long i = 0; i < burials; i++)
 			kill_undertakers(total.instructions * i / burials, most > 0 ? most / 2 / burials + 1 : 0);
 	(void)sched_setaffinity(0, sizeof(before), &before);
+	if (total.instructions == 0 || (total.undertakers == 0 && !killing->no_undertakers))
+		fail_msg("%s: nobody was killed", killing->name);
 	print_message("%-40s %6ld instructions, %6ld deaths, %6ld undertakers killed: all sound\n", killing->name,
 	              total.instructions, total.deaths, total.undertakers);
 	return total.deaths + total.undertakers;

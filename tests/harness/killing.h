@@ -15,11 +15,11 @@
  * instruction of act(), then one at its end. A system call is one instruction.
  * After that the undertaker dies: at some of those deaths another child buries, killed after every instruction of that.
  *
- * Quick runs take a sample, evenly spread; KAKEHI_KILLS=all takes every instruction. The way is found by a breakpoint
- * where that is possible, so a death costs about a millisecond. The same setup must lead to the same way: it makes a
+ * Quick runs take a sample, evenly spread; KAKEHI_KILLS=all takes every instruction. The way is found by a
+ * breakpoint, so a death costs about a millisecond. The same setup must lead to the same way: it makes a
  * family of its own, with few seats and objects (a burial looks at all of them).
- * Link with kakehi_killing, and with LINKER:-z,now (else the dynamic linker's look-ups are killed, too). Where nobody
- * can be stepped (ThreadSanitizer, an emulator) the test is skipped.
+ * Link with kakehi_killing, and with LINKER:-z,now (else the dynamic linker's look-ups are killed, too). Under
+ * ThreadSanitizer nobody can be stepped: the test is skipped.
  */
 #ifndef TESTS_HARNESS_KILLING_H
 #define TESTS_HARNESS_KILLING_H
@@ -32,6 +32,7 @@ struct killing_death {
 	long at;       /* after so many instructions of act()                      */
 	bool finished; /* it was through: `result` is what it returned             */
 	int result;
+	bool woken;         /* it slept, and wake() was called                              */
 	bool asleep;        /* killed while it slept in the kernel (killing_asleep)     */
 	long undertaker_at; /* -1: nobody died burying it                               */
 };

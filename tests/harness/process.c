@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "harness.h"
+#include "sanitizers.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -114,7 +115,6 @@ size_t harness_wait_orphans(unsigned limit_ms)
 	return harness_children(getpid(), left, sizeof(left) / sizeof(left[0]));
 }
 
-#ifdef __SANITIZE_ADDRESS__
 static bool checkers_ended(void *unused)
 {
 	pid_t children[64];
@@ -127,11 +127,9 @@ static bool checkers_ended(void *unused)
 			ended = false;
 	return ended;
 }
-#endif
 
 void harness_reap_checkers(void)
 {
-#ifdef __SANITIZE_ADDRESS__
-	(void)harness_wait_until(checkers_ended, NULL, 2000);
-#endif
+	if (WITH_ASAN)
+		(void)harness_wait_until(checkers_ended, NULL, 10000);
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "step.h"
 #include "asleep.h"
+#include <elf.h>
 #include <sched.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -97,7 +98,7 @@ static bool reach_start(pid_t pid, const struct step_plan *plan)
 	return true;
 }
 
-/* ---- jumping, where the machine has a breakpoint that we know */
+/* ---- jumping: a breakpoint where it is to go */
 
 static struct step_path common_path;
 
@@ -106,50 +107,47 @@ static struct step_path *path_of(const struct step_plan *plan)
 	return plan->path ? plan->path : &common_path;
 }
 
-#ifdef __x86_64__
-enum { BREAKPOINT = 0xcc };
+/* The register that holds the next instruction's address, and the instruction that stops, as the low bits of a word. */
+#if defined(__x86_64__)
+#define ADDRESS         rip
+#define BREAKPOINT      0xccL
+#define BREAKPOINT_MASK 0xffL
+#elif defined(__aarch64__)
+#define ADDRESS         pc
+#define BREAKPOINT      0xd4200000L
+#define BREAKPOINT_MASK 0xffffffffL
+#else
+#error "this processor's breakpoint is not known"
+#endif
 
-static const bool can_jump = true;
+static bool registers(int request, pid_t pid, struct user_regs_struct *all)
+{
+	struct iovec set = {.iov_base = all, .iov_len = sizeof(*all)};
+	return ptrace(request, pid, NT_PRSTATUS, &set) == 0;
+}
 
 static uint64_t address(pid_t pid)
 {
-	return (uint64_t)ptrace(PTRACE_PEEKUSER, pid, offsetof(struct user_regs_struct, rip), NULL);
+	struct user_regs_struct all;
+	return registers(PTRACE_GETREGSET, pid, &all) ? all.ADDRESS : 0;
 }
 
 static void set_address(pid_t pid, uint64_t to)
 {
-	ptrace(PTRACE_POKEUSER, pid, offsetof(struct user_regs_struct, rip), to);
+	struct user_regs_struct all;
+	if (!registers(PTRACE_GETREGSET, pid, &all))
+		return;
+	all.ADDRESS = to;
+	registers(PTRACE_SETREGSET, pid, &all);
 }
 
 /* Returns the word that was there. */
 static long set_breakpoint(pid_t pid, uint64_t at)
 {
 	long word = ptrace(PTRACE_PEEKTEXT, pid, at, NULL);
-	ptrace(PTRACE_POKETEXT, pid, at, (word & ~0xffL) | BREAKPOINT);
+	ptrace(PTRACE_POKETEXT, pid, at, (word & ~BREAKPOINT_MASK) | BREAKPOINT);
 	return word;
 }
-#else
-static const bool can_jump = false;
-
-static uint64_t address(pid_t pid)
-{
-	(void)pid;
-	return 0;
-}
-
-static void set_address(pid_t pid, uint64_t to)
-{
-	(void)pid;
-	(void)to;
-}
-
-static long set_breakpoint(pid_t pid, uint64_t at)
-{
-	(void)pid;
-	(void)at;
-	return 0;
-}
-#endif
 
 static void lift_breakpoint(pid_t pid, uint64_t at, long word)
 {
@@ -266,7 +264,7 @@ enum step_end step_run(const struct step_plan *plan, long *steps)
 		abort();
 	if (pid == 0)
 		work(plan);
-	bool jumps = plan->jump && !plan->remember && can_jump;
+	bool jumps = plan->jump && !plan->remember;
 	enum step_end how = STEP_WRONG;
 	if (reach_start(pid, plan))
 		how = jumps ? trace_jumping(pid, plan, steps) : trace(pid, plan, steps);

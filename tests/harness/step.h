@@ -35,7 +35,7 @@ struct step_plan {
 	long rival_at;
 	long kill_at;  /* dies after so many instructions; more than there are: goes on to the end                  */
 	bool remember; /* note where every instruction lies, for those who jump                                     */
-	bool jump;     /* the way is as last remembered: run to its end instead of stepping, where that is possible */
+	bool jump;     /* the way is as last remembered: run to its end instead of stepping                           */
 	struct step_path *path; /* where that is noted. NULL: one for all                                           */
 };
 

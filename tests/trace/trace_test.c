@@ -2,22 +2,14 @@
 /* The library as it is delivered, killed at every instruction of every operation that touches shared memory. */
 #include "harness.h"
 #include "operation.h"
+#include "sanitizers.h"
 #include "step.h"
 #include "world.h"
 #include <sched.h>
 #include <stdlib.h>
 
 /* Sanitizers make ten instructions of one, and processes slow to start: a sample has to do there. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define INSTRUMENTED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define INSTRUMENTED 1
-#endif
-#endif
-#ifndef INSTRUMENTED
-#define INSTRUMENTED 0
-#endif
+#define INSTRUMENTED (WITH_ASAN || WITH_TSAN)
 
 enum { NEVER = -1, AT_ITS_END = 1000000, GO_ON, RIVAL_PLACES = 5, RIVAL_PLACES_FULL = 60 };
 

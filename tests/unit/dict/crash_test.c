@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kk_dict in plain memory: writers that are killed, at random and all over an operation, and their heirs. */
 #include "harness.h"
+#include "sanitizers.h"
 #include <kakehi/array.h>
 #include <kakehi/dict.h>
 #include <kakehi/shm.h>
@@ -145,6 +146,18 @@ static void end(pid_t child)
 		fail_msg("a writer found fault %d", WEXITSTATUS(status));
 }
 
+/* Has every writer written all of its keys, in one life or another? */
+static bool all_committed(void *unused)
+{
+	(void)unused;
+	for (unsigned i = OWN_KEYS; i < (ROLES + 1) * OWN_KEYS; i++) {
+		int64_t number = 0;
+		if (kk_array_get_int(committed, i, &number) < 0 || number == 0)
+			return false;
+	}
+	return true;
+}
+
 /* When all are dead and inherited, everything is accounted for. */
 static void check_peace(struct kk_dict *dict)
 {
@@ -195,6 +208,7 @@ static void test_random_kills(void **state)
 			read_for_a_while(dict, rand() % 2000);
 		writer[role] = start(dict, role);
 	}
+	assert_true(harness_wait_until(all_committed, NULL, 30000));
 	for (unsigned role = 1; role <= ROLES; role++)
 		end(writer[role]);
 	check_peace(dict);
@@ -314,16 +328,7 @@ static bool one_death(int operation, long steps)
 }
 
 /* Sanitizers make ten instructions of one, and processes slow to start: a sample has to do there. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MOST_DEATHS 20
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define MOST_DEATHS 20
-#endif
-#endif
-#ifndef MOST_DEATHS
-#define MOST_DEATHS 60
-#endif
+enum { MOST_DEATHS = WITH_ASAN || WITH_TSAN ? 20 : 60 };
 
 static void kill_everywhere(int operation)
 {

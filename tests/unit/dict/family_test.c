@@ -6,6 +6,7 @@
 #include <kakehi/family.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,6 +135,13 @@ static void test_members_and_threads(void **state)
 	end();
 }
 
+static int64_t counted(void)
+{
+	int64_t now = 0;
+	assert_int_equal(kk_dict_add(dict, KK_TEXT("count"), 0, &now), KK_OK);
+	return now;
+}
+
 /* A stopped writer, wherever it stands, holds up nobody. */
 static void test_stopped_writer(void **state)
 {
@@ -146,7 +154,9 @@ static void test_stopped_writer(void **state)
 			(void)work((void *)(uintptr_t)1);
 	for (int i = 0; i < 50; i++) {
 		int status;
-		int64_t now;
+		int64_t now = counted();
+		while (counted() == now)
+			sched_yield();
 		assert_int_equal(kill(child, SIGSTOP), 0);
 		assert_int_equal(waitpid(child, &status, WUNTRACED), child);
 		for (int k = 0; k < 20; k++)

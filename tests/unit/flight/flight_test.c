@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A worker with many items in flight, played in this process: does it wait only for what it has asked to be told of? */
-#include "worker/crew.h"
-#include <stdlib.h>
+#include "played.h"
 
 #include "harness.h" /* last: it takes the word `fail` */
 
@@ -57,37 +56,9 @@ static const struct kk_stage fetch_stage = {
 
 static struct worker *start(unsigned role, const struct kk_stage *module)
 {
-	struct worker *w = calloc(1, sizeof(*w));
-	struct kk_run_fds fds;
-	struct kk_error error = {.code = 0};
-	assert_non_null(w);
-	kk_run_fds(run, role, &fds);
-	w->plan = &plan;
-	w->role = role;
-	w->start = (struct kk_worker_start){.role = role, .life = 1, .log = -1, .log_level = -1};
-	w->stage = kk_plan_stage_of(&plan, role);
-	w->stage_plan = &plan.stage[w->stage];
-	w->run = kk_run_attach(&plan, role, &fds, &error);
-	assert_non_null(w->run);
-	w->entry = &w->run->roles[role];
-	w->page = w->run->page[role];
-	w->context = (struct kk_context){.host = &worker_host};
-	w->module = module;
-	w->in = w->run->ring[KK_RING_STAGE + w->stage];
-	w->arena = w->run->arena[w->stage];
-	deliver_routes(w);
-	w->chooser = w->stage == 0 ? chooser_open(&plan, -1, false) : NULL;
-	assert_int_equal(turns_open(w), KK_OK);
+	struct worker *w = played_start(&plan, run, role, module);
 	assert_int_equal(inherit(w), KK_OK);
 	return w;
-}
-
-static void stop(struct worker *w)
-{
-	kk_run_free(w->run);
-	free(w->turns.list);
-	chooser_close(w->chooser);
-	free(w);
 }
 
 static void make_run(void)
@@ -130,8 +101,8 @@ static void test_late_need(void **state)
 	assert_int_equal(work_flight(fetch), KK_WORKER_DRAINED);
 	assert_int_equal(waits, 1);
 	assert_int_equal(kk_run_queue(run, 2), 1);
-	stop(source);
-	stop(fetch);
+	played_stop(source);
+	played_stop(fetch);
 	kk_run_free(run);
 }
 

@@ -305,6 +305,12 @@ static void check_threes(void)
 	free(items);
 }
 
+static bool has_items(void *unused)
+{
+	(void)unused;
+	return kk_list_len(list) > 0;
+}
+
 static void test_torment(void **state)
 {
 	(void)state;
@@ -330,6 +336,7 @@ static void test_torment(void **state)
 			fail_msg("a writer failed");
 		*victim = start_writer(100 + i);
 	}
+	assert_true(harness_wait_until(has_items, NULL, 30000));
 	for (unsigned i = 0; i < WRITERS; i++) {
 		assert_int_equal(kill(writer[i], SIGKILL), 0);
 		assert_int_equal(waitpid(writer[i], &status, 0), writer[i]);

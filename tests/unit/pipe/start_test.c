@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pipes, values, arrays, memories and lists in children of each start method, which find them by their references. */
-#include "harness.h"
-#include <kakehi/function.h>
+#include "ways.h"
 #include <kakehi/pipe.h>
-#include <kakehi/process.h>
 #include <kakehi/shareable.h>
 #include <kakehi/value.h>
 
@@ -64,20 +62,8 @@ static void check_changed(struct kk_value *value, struct kk_array *array, struct
 	assert_int_equal(item.as_int, 7);
 }
 
-/* A server of the test's own, which leaves nothing behind. */
-static struct kk_process_server *server_for(enum kk_start_method method)
+static void converse(void)
 {
-	if (method != KK_START_FORKSERVER)
-		return NULL;
-	struct kk_process_server *server = kk_process_server_start(KK_START_FORK, NULL);
-	assert_non_null(server);
-	return server;
-}
-
-static void converse(enum kk_start_method method)
-{
-	struct kk_process_server *server = server_for(method);
-	struct kk_error error = {0};
 	struct kk_connection *end[2];
 	const struct kk_item nothing = {.type = KK_ITEM_NONE};
 	struct kk_family *family = kk_family_create(NULL, NULL);
@@ -91,15 +77,8 @@ static void converse(enum kk_start_method method)
 	                          .array = kk_array_ref(array),
 	                          .memory = kk_memory_ref(memory),
 	                          .list = kk_shareable_ref(list)};
-	const struct kk_process_spec spec = {.call = serve,
-	                                     .args = &refs,
-	                                     .args_bytes = sizeof(refs),
-	                                     .method = method,
-	                                     .server = server,
-	                                     .family = family};
-	struct kk_process *child = kk_process_spawn(&spec, &error);
-	if (!child)
-		fail_msg("%s", error.text);
+	struct kk_process *child = way_start((struct kk_process_spec){
+	    .call = serve, .args = &refs, .args_bytes = sizeof(refs), .family = family});
 	/* As Python's programs do, often before the child has begun. */
 	kk_connection_close(end[1]);
 	char text[32];
@@ -112,12 +91,8 @@ static void converse(enum kk_start_method method)
 	assert_int_equal(bytes, 5);
 	assert_memory_equal(text, "hello", 5);
 	kk_connection_shut(end[0]);
-	assert_int_equal(kk_process_join(child, 20000), KK_OK);
-	int code;
-	assert_int_equal(kk_process_exitcode(child, &code), KK_OK);
-	assert_int_equal(code, 0);
-	kk_process_free(child);
-	kk_process_server_stop(server);
+	struct kk_process_end its_end = way_end(child);
+	assert_true(its_end.exited && its_end.code == 0);
 	kk_shareable_destroy(list);
 	kk_memory_destroy(memory);
 	kk_array_destroy(array);
@@ -129,23 +104,7 @@ static void converse(enum kk_start_method method)
 	kk_family_close(family);
 }
 
-static void test_fork(void **state)
-{
-	(void)state;
-	converse(KK_START_FORK);
-}
-
-static void test_spawn(void **state)
-{
-	(void)state;
-	converse(KK_START_SPAWN);
-}
-
-static void test_fork_server(void **state)
-{
-	(void)state;
-	converse(KK_START_FORKSERVER);
-}
+WAY_TESTS(converse)
 
 /* A child that ends without closing what it used: in peace. */
 static int say_one(struct kk_call *call)
@@ -155,43 +114,23 @@ static int say_one(struct kk_call *call)
 }
 KK_FUNCTION(say_one)
 
-static void test_end_in_peace(void **state)
+static void end_in_peace(void)
 {
-	(void)state;
 	char text[8];
-	for (int method = KK_START_FORK; method <= KK_START_FORKSERVER; method++) {
-		struct kk_connection *end[2];
-		struct kk_process_server *server = server_for((enum kk_start_method)method);
-		struct kk_family *family = kk_family_create(NULL, NULL);
-		assert_int_equal(kk_pipe_create(family, false, 0, end, NULL), KK_OK);
-		const uint64_t ref = kk_connection_ref(end[1]);
-		const struct kk_process_spec spec = {.call = say_one,
-		                                     .args = &ref,
-		                                     .args_bytes = sizeof(ref),
-		                                     .method = (enum kk_start_method)method,
-		                                     .server = server,
-		                                     .family = family};
-		struct kk_process *child = kk_process_spawn(&spec, NULL);
-		assert_non_null(child);
-		assert_int_equal(kk_connection_recv_bytes_into(end[0], text, 3, NULL, -1), KK_OK);
-		assert_int_equal(kk_connection_recv_bytes_into(end[0], text, 3, NULL, -1), KK_ERR_CLOSED);
-		kk_process_free(child);
-		kk_process_server_stop(server);
-		kk_connection_close(end[1]);
-		kk_connection_destroy(end[0]);
-		kk_family_close(family);
-	}
+	struct kk_connection *end[2];
+	struct kk_family *family = kk_family_create(NULL, NULL);
+	assert_int_equal(kk_pipe_create(family, false, 0, end, NULL), KK_OK);
+	const uint64_t ref = kk_connection_ref(end[1]);
+	struct kk_process *child = way_start(
+	    (struct kk_process_spec){.call = say_one, .args = &ref, .args_bytes = sizeof(ref), .family = family});
+	assert_int_equal(kk_connection_recv_bytes_into(end[0], text, 3, NULL, -1), KK_OK);
+	assert_int_equal(kk_connection_recv_bytes_into(end[0], text, 3, NULL, -1), KK_ERR_CLOSED);
+	assert_int_equal(way_end(child).code, 0);
+	kk_connection_close(end[1]);
+	kk_connection_destroy(end[0]);
+	kk_family_close(family);
 }
+WAY_TESTS(end_in_peace)
 
-static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_fork),
-    cmocka_unit_test(test_spawn),
-    cmocka_unit_test(test_fork_server),
-    cmocka_unit_test(test_end_in_peace),
-};
-
-int main(int argc, char **argv)
-{
-	kk_function_main(argc, argv);
-	return harness_run(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
-}
+static const struct CMUnitTest tests[] = {WAY_ROWS(converse), WAY_ROWS(end_in_peace)};
+WAY_MAIN(tests)

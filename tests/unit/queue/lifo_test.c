@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kk_lifo: order, bounds, waiting, the end, what is unfinished. What it has in common with kk_priority_queue is tested
  * here; who waits and who dies is tested with it. */
-#include "harness.h"
+#include "others.h"
 #include <kakehi/lifo.h>
 
 #include <pthread.h>
@@ -12,8 +12,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static struct kk_family *family;
 
 static struct kk_lifo *make(const struct kk_queue_spec *spec)
 {
@@ -190,49 +188,18 @@ static void test_task_done(void **state)
 
 /* ---- threads */
 
-struct task {
-	struct kk_lifo *lifo;
-	int (*act)(struct kk_lifo *lifo);
-	_Atomic bool begun;
-	int result;
-	pthread_t thread;
-};
-
-static void *run(void *arg)
-{
-	struct task *task = arg;
-	assert_true(kk_family_seat(family) > 0);
-	atomic_store(&task->begun, true);
-	task->result = task->act(task->lifo);
-	return NULL;
-}
-
-static void start(struct task *task, struct kk_lifo *lifo, int (*act)(struct kk_lifo *lifo))
-{
-	*task = (struct task){.lifo = lifo, .act = act};
-	assert_int_equal(pthread_create(&task->thread, NULL, run, task), 0);
-	while (!atomic_load(&task->begun))
-		sched_yield();
-}
-
-static int finish(struct task *task)
-{
-	assert_int_equal(pthread_join(task->thread, NULL), 0);
-	return task->result;
-}
-
-static int get_one(struct kk_lifo *lifo)
+static int get_one(void *lifo)
 {
 	char got[8];
 	return (int)kk_lifo_get(lifo, got, sizeof(got), -1);
 }
 
-static int put_one(struct kk_lifo *lifo)
+static int put_one(void *lifo)
 {
 	return kk_lifo_put(lifo, "one", 3, -1);
 }
 
-static int join(struct kk_lifo *lifo)
+static int join(void *lifo)
 {
 	return kk_lifo_join(lifo, -1);
 }
@@ -290,21 +257,15 @@ static void test_shutdown(void **state)
 
 /* ---- deaths */
 
-static void with_child(struct kk_lifo *lifo, int gets, bool kill_it)
+static void take_one(void *lifo)
 {
-	int status;
-	pid_t child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		for (int i = 0; i < gets; i++)
-			next(lifo);
-		if (kill_it)
-			raise(SIGKILL);
-		exit(0);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(kill_it ? WIFSIGNALED(status) : WIFEXITED(status));
-	assert_int_equal(kk_family_bury(family), kill_it);
+	next(lifo);
+}
+
+static void take_two(void *lifo)
+{
+	next(lifo);
+	next(lifo);
 }
 
 static void test_unfinished_items_come_again(void **state)
@@ -316,14 +277,14 @@ static void test_unfinished_items_come_again(void **state)
 	assert_int_equal(put(lifo, "1"), KK_OK);
 	assert_int_equal(put(lifo, "2"), KK_OK);
 	assert_int_equal(put(lifo, "3"), KK_OK);
-	with_child(lifo, 2, true);
-	with_child(lifo, 1, true);
-	with_child(lifo, 2, false);
+	with_child(lifo, take_two, true);
+	with_child(lifo, take_one, true);
+	with_child(lifo, take_two, false);
 	kk_lifo_usage(lifo, &usage);
 	assert_int_equal(usage.waiting, 3);
 	assert_int_equal(usage.lost, 0);
 	/* The third death with 3, the second with 2. */
-	with_child(lifo, 2, true);
+	with_child(lifo, take_two, true);
 	kk_lifo_usage(lifo, &usage);
 	assert_int_equal(usage.lost, 1);
 	assert_string_equal(next(lifo), "2");
@@ -335,7 +296,7 @@ static void test_unfinished_items_come_again(void **state)
 	drop(lifo);
 }
 
-static int get_forever(struct kk_lifo *lifo)
+static int get_forever(void *lifo)
 {
 	int64_t rc;
 	char got[8];
@@ -354,25 +315,11 @@ static void test_last_item_comes_again(void **state)
 	struct kk_lifo *lifo =
 	    make(&(struct kk_queue_spec){.capacity = 8, .item_max = 8, .joinable = true, .redeliver = KK_QUEUE_ALWAYS});
 	struct task task;
-	int go[2], status;
-	char byte;
 	assert_int_equal(put(lifo, "1"), KK_OK);
-	assert_int_equal(pipe(go), 0);
-	pid_t child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		next(lifo);
-		if (write(go[1], "x", 1) == 1)
-			pause();
-		_exit(9);
-	}
-	assert_int_equal(read(go[0], &byte, 1), 1);
-	close(go[0]);
-	close(go[1]);
+	pid_t child = start_child(lifo, take_one);
 	assert_int_equal(kk_lifo_shutdown(lifo), KK_OK);
 	start(&task, lifo, get_forever);
-	assert_int_equal(kill(child, SIGKILL), 0);
-	assert_int_equal(waitpid(child, &status, 0), child);
+	end_child(child);
 	assert_int_equal(kk_lifo_join(lifo, -1), KK_OK);
 	assert_int_equal(finish(&task), 1);
 	drop(lifo);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kk_queue: order, bounds, waiting, the end, what is unfinished, who died; by one thread, by threads, by processes. */
-#include "harness.h"
+#include "others.h"
 #include "queue/layout.h"
+#include "sanitizers.h"
 #include <kakehi/queue.h>
 
 #include <pthread.h>
@@ -13,8 +14,6 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static struct kk_family *family;
 
 static struct kk_queue *make(const struct kk_queue_spec *spec)
 {
@@ -61,24 +60,6 @@ static const char *next(struct kk_queue *queue)
 		text[bytes] = '\0';
 		return text;
 	}
-}
-
-/* A child that does something with the queue and is killed, or ends in peace. */
-static pid_t with_child(struct kk_queue *queue, void (*act)(struct kk_queue *queue), bool kill_it)
-{
-	int status;
-	pid_t child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		act(queue);
-		if (kill_it)
-			raise(SIGKILL);
-		exit(0);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(kill_it ? WIFSIGNALED(status) : WIFEXITED(status));
-	assert_int_equal(kk_family_bury(family), kill_it);
-	return child;
 }
 
 /* ---- order and bounds */
@@ -204,65 +185,34 @@ static void test_time_outs(void **state)
 	drop(queue);
 }
 
-struct task {
-	struct kk_queue *queue;
-	int (*act)(struct kk_queue *queue);
-	_Atomic bool begun;
-	int result;
-	pthread_t thread;
-};
-
-static void *run(void *arg)
-{
-	struct task *task = arg;
-	assert_true(kk_family_seat(family) > 0);
-	atomic_store(&task->begun, true);
-	task->result = task->act(task->queue);
-	return NULL;
-}
-
-static void start(struct task *task, struct kk_queue *queue, int (*act)(struct kk_queue *queue))
-{
-	*task = (struct task){.queue = queue, .act = act};
-	assert_int_equal(pthread_create(&task->thread, NULL, run, task), 0);
-	while (!atomic_load(&task->begun))
-		sched_yield();
-}
-
-static int finish(struct task *task)
-{
-	assert_int_equal(pthread_join(task->thread, NULL), 0);
-	return task->result;
-}
-
-static int get_one(struct kk_queue *queue)
+static int get_one(void *queue)
 {
 	char got[8];
 	return (int)kk_queue_get(queue, got, sizeof(got), -1);
 }
 
-static int put_one(struct kk_queue *queue)
+static int put_one(void *queue)
 {
 	return kk_queue_put(queue, "one", 3, -1);
 }
 
-static int join(struct kk_queue *queue)
+static int join(void *queue)
 {
 	return kk_queue_join(queue, -1);
 }
 
-static int get_for_a_while(struct kk_queue *queue)
+static int get_for_a_while(void *queue)
 {
 	char got[8];
 	return (int)kk_queue_get(queue, got, sizeof(got), 400);
 }
 
-static int put_for_a_while(struct kk_queue *queue)
+static int put_for_a_while(void *queue)
 {
 	return kk_queue_put(queue, "x", 1, 400);
 }
 
-static int join_for_a_while(struct kk_queue *queue)
+static int join_for_a_while(void *queue)
 {
 	return kk_queue_join(queue, 400);
 }
@@ -279,8 +229,7 @@ static int64_t cpu_us(void)
 static void test_waiting_costs_nothing(void **state)
 {
 	(void)state;
-	static int (*const acts[])(struct kk_queue *) = {get_for_a_while, put_for_a_while, join_for_a_while,
-	                                                 put_for_a_while};
+	static int (*const acts[])(void *) = {get_for_a_while, put_for_a_while, join_for_a_while, put_for_a_while};
 	struct kk_queue *queue =
 	    make(&(struct kk_queue_spec){.capacity = 2, .item_max = 8, .in_hand = 1, .joinable = true});
 	for (int i = 0; i < 4; i++) {
@@ -612,7 +561,7 @@ static void test_task_done(void **state)
 /* Each number n puts two of n - 1 before it is done: the queue is never finished in between. */
 static _Atomic long through;
 
-static int grow(struct kk_queue *queue)
+static int grow(void *queue)
 {
 	int n, rc;
 	while ((rc = (int)kk_queue_get(queue, &n, sizeof(n), -1)) == sizeof(n)) {
@@ -667,32 +616,37 @@ static void test_join_waits(void **state)
 
 /* ---- deaths */
 
-static void put_two(struct kk_queue *queue)
+static void put_two(void *queue)
 {
 	if (put(queue, "c1") < 0 || put(queue, "c2") < 0)
 		_exit(9);
 }
 
-static void only_register(struct kk_queue *queue)
+static void only_register(void *queue)
 {
 	if (kk_queue_producer(queue) < 0)
 		_exit(9);
 }
 
-static void get_two(struct kk_queue *queue)
+static void get_one_at_once(void *queue)
+{
+	next(queue);
+}
+
+static void get_two(void *queue)
 {
 	next(queue);
 	next(queue);
 }
 
-static void get_in_place(struct kk_queue *queue)
+static void get_in_place(void *queue)
 {
 	struct kk_queue_item item;
 	if (kk_queue_get_item(queue, &item, 0) < 0)
 		_exit(9);
 }
 
-static void reserve_one(struct kk_queue *queue)
+static void reserve_one(void *queue)
 {
 	struct kk_queue_item item;
 	if (kk_queue_reserve(queue, &item, 0) < 0)
@@ -771,23 +725,9 @@ static void test_death_after_the_end(void **state)
 {
 	(void)state;
 	struct kk_queue *queue = make(&(struct kk_queue_spec){.capacity = 8, .item_max = 8});
-	int go[2], status;
-	char byte;
-	assert_int_equal(pipe(go), 0);
-	pid_t child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		put_two(queue);
-		if (write(go[1], "x", 1) == 1)
-			pause();
-		_exit(9);
-	}
-	assert_int_equal(read(go[0], &byte, 1), 1);
-	close(go[0]);
-	close(go[1]);
+	pid_t child = start_child(queue, put_two);
 	assert_int_equal(kk_queue_shutdown(queue), KK_OK);
-	assert_int_equal(kill(child, SIGKILL), 0);
-	assert_int_equal(waitpid(child, &status, 0), child);
+	end_child(child);
 	assert_int_equal(kk_family_bury(family), 1);
 	assert_string_equal(next(queue), "c1");
 	assert_string_equal(next(queue), "c2");
@@ -867,7 +807,51 @@ static void test_unfinished_items_come_again(void **state)
 	drop(queue);
 }
 
-static int get_forever(struct kk_queue *queue)
+/* In a child: takes all memory that the process can have, and then looks after the dead. */
+static void bury_without_memory(void)
+{
+	static const struct rlimit nothing_more = {0, 0};
+	static void **taken; /* each leads to the one before */
+	void **block;
+	if (setrlimit(RLIMIT_AS, &nothing_more) < 0)
+		_exit(1);
+	for (size_t bytes = 1 << 20; bytes >= 16; bytes /= 2) {
+		while ((block = malloc(bytes))) {
+			*block = taken;
+			taken = block;
+		}
+	}
+	_exit(kk_family_bury(family) == KK_ERR_MEMORY ? 0 : 2);
+}
+
+/* Then the death stays due, and the next one settles it. */
+static void test_undertaker_without_memory(void **state)
+{
+	(void)state;
+	if (WITH_ASAN || WITH_TSAN)
+		skip();
+	struct kk_queue *queue =
+	    make(&(struct kk_queue_spec){.capacity = 8, .item_max = 8, .joinable = true, .redeliver = 1});
+	struct kk_queue_usage usage;
+	int status;
+	assert_int_equal(put(queue, "1"), KK_OK);
+	assert_int_equal(put(queue, "2"), KK_OK);
+	end_child(start_child(queue, get_two));
+	pid_t undertaker = fork();
+	assert_true(undertaker >= 0);
+	if (undertaker == 0)
+		bury_without_memory();
+	assert_int_equal(waitpid(undertaker, &status, 0), undertaker);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(kk_family_bury(family), 1);
+	kk_queue_usage(queue, &usage);
+	assert_int_equal(usage.waiting, 2);
+	assert_string_equal(next(queue), "1");
+	drop(queue);
+}
+
+static int get_forever(void *queue)
 {
 	char got[8];
 	int count = 0;
@@ -888,32 +872,18 @@ static void test_last_item_comes_again(void **state)
 	struct kk_queue *queue =
 	    make(&(struct kk_queue_spec){.capacity = 8, .item_max = 8, .joinable = true, .redeliver = KK_QUEUE_ALWAYS});
 	struct task task;
-	int go[2], status;
-	char byte;
 	assert_int_equal(put(queue, "1"), KK_OK);
-	assert_int_equal(pipe(go), 0);
-	pid_t child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		next(queue);
-		if (write(go[1], "x", 1) == 1)
-			pause();
-		_exit(9);
-	}
-	assert_int_equal(read(go[0], &byte, 1), 1);
-	close(go[0]);
-	close(go[1]);
+	pid_t child = start_child(queue, get_one_at_once);
 	assert_int_equal(kk_queue_shutdown(queue), KK_OK);
 	start(&task, queue, get_forever);
-	assert_int_equal(kill(child, SIGKILL), 0);
-	assert_int_equal(waitpid(child, &status, 0), child);
+	end_child(child);
 	assert_int_equal(kk_queue_join(queue, -1), KK_OK);
 	assert_int_equal(finish(&task), 1);
 	drop(queue);
 }
 
 /* A seat's next sitter has nothing of what the last one got. */
-static int get_and_end(struct kk_queue *queue)
+static int get_and_end(void *queue)
 {
 	return kk_queue_task_done(queue) != KK_ERR_NOT_OWNER ? -100 : (next(queue), 0);
 }
@@ -945,7 +915,7 @@ struct numbered {
 static _Atomic uint32_t seen[PUTTERS][EACH];
 static _Atomic int putter_count;
 
-static int put_numbers(struct kk_queue *queue)
+static int put_numbers(void *queue)
 {
 	struct numbered one = {.who = (uint32_t)atomic_fetch_add(&putter_count, 1)}, many[5];
 	memset(one.pad, 'p', sizeof(one.pad));
@@ -965,7 +935,7 @@ static int put_numbers(struct kk_queue *queue)
 	return 0;
 }
 
-static int get_numbers(struct kk_queue *queue)
+static int get_numbers(void *queue)
 {
 	uint32_t last[PUTTERS] = {0};
 	struct numbered one[5];
@@ -1031,6 +1001,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_dead_consumer),
     cmocka_unit_test(test_unfinished_items_are_lost),
     cmocka_unit_test(test_unfinished_items_come_again),
+    cmocka_unit_test(test_undertaker_without_memory),
     cmocka_unit_test(test_last_item_comes_again),
     cmocka_unit_test(test_next_sitter),
     cmocka_unit_test(test_threads),

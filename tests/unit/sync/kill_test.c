@@ -123,6 +123,53 @@ static void sit(void)
 	killing_must(kk_family_seat(family) > 1);
 }
 
+typedef const char *verify_death(const struct killing_death *death);
+
+static void sweep(const char *name, void (*setup)(void), void (*join)(void), int (*act)(void), verify_death *verify)
+{
+	const struct killing killing = {.name = name,
+	                                .family = &family,
+	                                .setup = setup,
+	                                .join = join,
+	                                .act = act,
+	                                .verify = verify,
+	                                .teardown = drop_family};
+	killing_sweep(&killing);
+}
+
+/* It sleeps until `wake` lets it go on, which is done once; and it is killed asleep. */
+static void sweep_waiter(const char *name, void (*setup)(void), void (*join)(void), int (*act)(void),
+                         void (*wake)(void), verify_death *verify)
+{
+	const struct killing killing = {.name = name,
+	                                .family = &family,
+	                                .setup = setup,
+	                                .join = join,
+	                                .act = act,
+	                                .wake = wake,
+	                                .verify = verify,
+	                                .teardown = drop_family};
+	killing_sweep(&killing);
+	killing_asleep(&killing);
+}
+
+/* With a companion, which setup() starts: it has a seat, and is not there to be buried a second time. */
+static void sweep_beside_companion(const char *name, void (*setup)(void), void (*join)(void), int (*act)(void),
+                                   verify_death *verify)
+{
+	const struct killing killing = {.name = name,
+	                                .family = &family,
+	                                .setup = setup,
+	                                .join = join,
+	                                .act = act,
+	                                .verify = verify,
+	                                .teardown = drop_family,
+	                                .most = 80,
+	                                .no_undertakers = true,
+	                                .seats_may_stay = true};
+	killing_sweep(&killing);
+}
+
 /* ---- locks */
 
 static void make_lock(void)
@@ -205,18 +252,10 @@ static const char *verify_still_held(const struct killing_death *death)
 static void test_lock(void **state)
 {
 	(void)state;
-	static const struct killing killing[] = {
-	    {"lock: acquire", &family, make_lock, sit, acquire, NULL, verify_acquired, drop_family, 0, false, false,
-	     NULL},
-	    {"lock: release", &family, make_lock, hold, release, NULL, verify_released, drop_family, 0, false, false,
-	     NULL},
-	    {"recursive: acquire again", &family, make_recursive, hold, acquire, NULL, verify_still_held, drop_family,
-	     50, true, false, NULL},
-	    {"recursive: release once", &family, make_recursive, hold_twice, release, NULL, verify_still_held,
-	     drop_family, 50, true, false, NULL},
-	};
-	for (size_t i = 0; i < sizeof(killing) / sizeof(killing[0]); i++)
-		killing_sweep(&killing[i]);
+	sweep("lock: acquire", make_lock, sit, acquire, verify_acquired);
+	sweep("lock: release", make_lock, hold, release, verify_released);
+	sweep("recursive: acquire again", make_recursive, hold, acquire, verify_still_held);
+	sweep("recursive: release once", make_recursive, hold_twice, release, verify_still_held);
 }
 
 /* The test has it; who is killed waits for it. */
@@ -241,16 +280,7 @@ static const char *verify_waited(const struct killing_death *death)
 static void test_lock_waiter(void **state)
 {
 	(void)state;
-	static const struct killing killing = {.name = "lock: wait",
-	                                       .family = &family,
-	                                       .setup = make_held_lock,
-	                                       .join = sit,
-	                                       .act = acquire_and_release,
-	                                       .wake = let_go,
-	                                       .verify = verify_waited,
-	                                       .teardown = drop_family};
-	killing_sweep(&killing);
-	killing_asleep(&killing);
+	sweep_waiter("lock: wait", make_held_lock, sit, acquire_and_release, let_go, verify_waited);
 }
 
 /* Who is killed has it, while the companion sleeps: released or buried, that one is let through. */
@@ -282,17 +312,8 @@ static const char *verify_companion_locked(const struct killing_death *death)
 static void test_lock_successor(void **state)
 {
 	(void)state;
-	static const struct killing killing = {.name = "lock: release to one that waits",
-	                                       .family = &family,
-	                                       .setup = make_lock_with_companion,
-	                                       .join = hold_before_companion,
-	                                       .act = release,
-	                                       .verify = verify_companion_locked,
-	                                       .teardown = drop_family,
-	                                       .most = 60,
-	                                       .no_undertakers = true,
-	                                       .seats_may_stay = true};
-	killing_sweep(&killing);
+	sweep_beside_companion("lock: release to one that waits", make_lock_with_companion, hold_before_companion,
+	                       release, verify_companion_locked);
 }
 
 /* ---- semaphores */
@@ -378,18 +399,10 @@ static const char *verify_new(const struct killing_death *death)
 static void test_semaphore(void **state)
 {
 	(void)state;
-	static const struct killing killing[] = {
-	    {"semaphore: acquire", &family, make_three, sit, acquire_permit, NULL, verify_three, drop_family, 0, false,
-	     false, NULL},
-	    {"semaphore: release", &family, make_three, hold_permits, release_permit, NULL, verify_three, drop_family,
-	     0, false, false, NULL},
-	    {"semaphore: release for another", &family, make_three_and_take, sit, release_permit, NULL,
-	     verify_given_for_us, drop_family, 100, true, false, NULL},
-	    {"semaphore: release a new one", &family, make_empty, sit, release_permit, NULL, verify_new, drop_family,
-	     100, true, false, NULL},
-	};
-	for (size_t i = 0; i < sizeof(killing) / sizeof(killing[0]); i++)
-		killing_sweep(&killing[i]);
+	sweep("semaphore: acquire", make_three, sit, acquire_permit, verify_three);
+	sweep("semaphore: release", make_three, hold_permits, release_permit, verify_three);
+	sweep("semaphore: release for another", make_three_and_take, sit, release_permit, verify_given_for_us);
+	sweep("semaphore: release a new one", make_empty, sit, release_permit, verify_new);
 }
 
 static void let_one_go(void)
@@ -407,16 +420,7 @@ static const char *verify_waited_for_permit(const struct killing_death *death)
 static void test_semaphore_waiter(void **state)
 {
 	(void)state;
-	static const struct killing killing = {.name = "semaphore: wait",
-	                                       .family = &family,
-	                                       .setup = make_three_and_take,
-	                                       .join = sit,
-	                                       .act = use_permit,
-	                                       .wake = let_one_go,
-	                                       .verify = verify_waited_for_permit,
-	                                       .teardown = drop_family};
-	killing_sweep(&killing);
-	killing_asleep(&killing);
+	sweep_waiter("semaphore: wait", make_three_and_take, sit, use_permit, let_one_go, verify_waited_for_permit);
 }
 
 static int companion_takes(void)
@@ -448,17 +452,8 @@ static const char *verify_companion_took(const struct killing_death *death)
 static void test_semaphore_successor(void **state)
 {
 	(void)state;
-	static const struct killing killing = {.name = "semaphore: release to one that waits",
-	                                       .family = &family,
-	                                       .setup = make_two_with_companion,
-	                                       .join = hold_permits_before_companion,
-	                                       .act = release_permit,
-	                                       .verify = verify_companion_took,
-	                                       .teardown = drop_family,
-	                                       .most = 60,
-	                                       .no_undertakers = true,
-	                                       .seats_may_stay = true};
-	killing_sweep(&killing);
+	sweep_beside_companion("semaphore: release to one that waits", make_two_with_companion,
+	                       hold_permits_before_companion, release_permit, verify_companion_took);
 }
 
 /* ---- conditions */
@@ -512,16 +507,7 @@ static const char *verify_waited_on_condition(const struct killing_death *death)
 static void test_condition_waiter(void **state)
 {
 	(void)state;
-	static const struct killing killing = {.name = "condition: wait",
-	                                       .family = &family,
-	                                       .setup = make_condition,
-	                                       .join = hold,
-	                                       .act = consume,
-	                                       .wake = produce,
-	                                       .verify = verify_waited_on_condition,
-	                                       .teardown = drop_family};
-	killing_sweep(&killing);
-	killing_asleep(&killing);
+	sweep_waiter("condition: wait", make_condition, hold, consume, produce, verify_waited_on_condition);
 }
 
 static void make_condition_with_companion(void)
@@ -565,14 +551,36 @@ static const char *verify_companion_consumed(const struct killing_death *death)
 static void test_condition_notifier(void **state)
 {
 	(void)state;
-	static const struct killing killing = {.name = "condition: notify",
+	sweep_beside_companion("condition: notify", make_condition_with_companion, hold_behind_companion, produce_held,
+	                       verify_companion_consumed);
+}
+
+/* Who gives up its seat with the lock, or the one who settles that, is killed; and before anybody settles it again
+ * somebody has taken the lock over, and given it back. */
+static int change_and_leave(void)
+{
+	atomic_fetch_add(&told->things, 1);
+	return kk_family_leave(family);
+}
+
+static void take_over(void)
+{
+	if (kk_lock_owner(lock) == 0 && kk_lock_acquire(lock, 0) >= 0)
+		(void)kk_lock_release(lock);
+}
+
+static void test_condition_leaver(void **state)
+{
+	(void)state;
+	static const struct killing killing = {.name = "condition: leave with the lock",
 	                                       .family = &family,
 	                                       .setup = make_condition_with_companion,
 	                                       .join = hold_behind_companion,
-	                                       .act = produce_held,
+	                                       .act = change_and_leave,
+	                                       .meanwhile = take_over,
 	                                       .verify = verify_companion_consumed,
 	                                       .teardown = drop_family,
-	                                       .most = 100,
+	                                       .most = 80,
 	                                       .no_undertakers = true,
 	                                       .seats_may_stay = true};
 	killing_sweep(&killing);
@@ -632,27 +640,9 @@ static void set_it(void)
 static void test_flag(void **state)
 {
 	(void)state;
-	static const struct killing set = {.name = "flag: set",
-	                                   .family = &family,
-	                                   .setup = make_flag_with_companion,
-	                                   .join = sit_before_companion,
-	                                   .act = set_flag,
-	                                   .verify = verify_companion_flagged,
-	                                   .teardown = drop_family,
-	                                   .most = 60,
-	                                   .no_undertakers = true,
-	                                   .seats_may_stay = true};
-	static const struct killing wait = {.name = "flag: wait",
-	                                    .family = &family,
-	                                    .setup = make_flag,
-	                                    .join = sit,
-	                                    .act = wait_for_flag,
-	                                    .wake = set_it,
-	                                    .teardown = drop_family,
-	                                    .most = 100};
-	killing_sweep(&set);
-	killing_sweep(&wait);
-	killing_asleep(&wait);
+	sweep_beside_companion("flag: set", make_flag_with_companion, sit_before_companion, set_flag,
+	                       verify_companion_flagged);
+	sweep_waiter("flag: wait", make_flag, sit, wait_for_flag, set_it, NULL);
 }
 
 /* ---- barriers */
@@ -739,16 +729,6 @@ static const char *verify_met(const struct killing_death *death)
 static void test_barrier(void **state)
 {
 	(void)state;
-	static const struct killing last = {.name = "barrier: come last",
-	                                    .family = &family,
-	                                    .setup = make_barrier_with_companion,
-	                                    .join = sit_before_companion,
-	                                    .act = arrive,
-	                                    .verify = verify_companion_met,
-	                                    .teardown = drop_family,
-	                                    .most = 80,
-	                                    .no_undertakers = true,
-	                                    .seats_may_stay = true};
 	static const struct killing first = {.name = "barrier: come first",
 	                                     .family = &family,
 	                                     .setup = make_barrier,
@@ -758,7 +738,8 @@ static void test_barrier(void **state)
 	                                     .verify = verify_met,
 	                                     .teardown = drop_family,
 	                                     .seats_may_stay = true};
-	killing_sweep(&last);
+	sweep_beside_companion("barrier: come last", make_barrier_with_companion, sit_before_companion, arrive,
+	                       verify_companion_met);
 	killing_sweep(&first);
 	killing_asleep(&first);
 }
@@ -783,15 +764,7 @@ static const char *verify_made(const struct killing_death *death)
 static void test_make(void **state)
 {
 	(void)state;
-	static const struct killing killing = {.name = "condition: create",
-	                                       .family = &family,
-	                                       .setup = make_family,
-	                                       .join = sit,
-	                                       .act = create_condition,
-	                                       .verify = verify_made,
-	                                       .teardown = drop_family,
-	                                       .most = 100};
-	killing_sweep(&killing);
+	sweep("condition: create", make_family, sit, create_condition, verify_made);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -803,6 +776,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_semaphore_successor),
     cmocka_unit_test(test_condition_waiter),
     cmocka_unit_test(test_condition_notifier),
+    cmocka_unit_test(test_condition_leaver),
     cmocka_unit_test(test_flag),
     cmocka_unit_test(test_barrier),
     cmocka_unit_test(test_make),

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Locks and their kin between processes that were forked, started afresh, and forked by a server; each finds them by
- * their references, and the child is killed with a lock and a permit in hand. */
-#include "harness.h"
+/* Locks and their kin in children of each start method, which find them by their references; the child is killed with
+ * a lock and a permit in hand. */
+#include "ways.h"
 #include <kakehi/barrier.h>
 #include <kakehi/condition.h>
 #include <kakehi/flag.h>
 #include <kakehi/lock.h>
-#include <kakehi/process.h>
 #include <kakehi/semaphore.h>
+
 #include <signal.h>
 
 struct refs {
@@ -34,11 +34,9 @@ static int hold_and_die(struct kk_call *call)
 }
 KK_FUNCTION(hold_and_die)
 
-static void outlive(enum kk_start_method method)
+static void outlive(void)
 {
 	struct kk_error error = {0};
-	struct kk_process_server *server =
-	    method == KK_START_FORKSERVER ? kk_process_server_start(KK_START_FORK, NULL) : NULL;
 	struct kk_family *family = kk_family_create(NULL, &error);
 	assert_non_null(family);
 	struct kk_lock *lock = kk_lock_create(family, &error);
@@ -49,30 +47,18 @@ static void outlive(enum kk_start_method method)
 	assert_true(lock && condition && semaphore && flag && barrier);
 	const struct refs refs = {kk_condition_ref(condition), kk_semaphore_ref(semaphore), kk_flag_ref(flag),
 	                          kk_barrier_ref(barrier)};
-	struct kk_process *child = kk_process_spawn(&(struct kk_process_spec){.call = hold_and_die,
-	                                                                      .args = &refs,
-	                                                                      .args_bytes = sizeof(refs),
-	                                                                      .method = method,
-	                                                                      .server = server,
-	                                                                      .family = family},
-	                                            &error);
-	if (!child)
-		fail_msg("%s", error.text);
+	struct kk_process *child = way_start((struct kk_process_spec){
+	    .call = hold_and_die, .args = &refs, .args_bytes = sizeof(refs), .family = family});
 	assert_in_range(kk_barrier_wait(barrier, 20000), 0, 1);
 	assert_int_equal(kk_flag_wait(flag, 20000), KK_OK);
 	assert_int_equal(kk_lock_acquire(lock, 20000), KK_OK);
 	assert_int_equal(kk_condition_notify(condition, 1), 1);
 	assert_int_equal(kk_lock_release(lock), KK_OK);
-	int code;
-	assert_int_equal(kk_process_join(child, 20000), KK_OK);
-	assert_int_equal(kk_process_exitcode(child, &code), KK_OK);
-	assert_int_equal(code, -SIGKILL);
+	assert_int_equal(way_end(child).signal, SIGKILL);
 	assert_int_equal(kk_lock_acquire(lock, 20000), KK_OWNER_DIED);
 	assert_int_equal(kk_lock_release(lock), KK_OK);
 	assert_int_equal(kk_semaphore_value(semaphore), 2);
 	assert_int_equal(kk_barrier_wait(barrier, 20000), KK_ERR_BROKEN);
-	kk_process_free(child);
-	kk_process_server_stop(server);
 	kk_barrier_destroy(barrier);
 	kk_flag_destroy(flag);
 	kk_semaphore_destroy(semaphore);
@@ -80,33 +66,7 @@ static void outlive(enum kk_start_method method)
 	kk_lock_destroy(lock);
 	kk_family_close(family);
 }
+WAY_TESTS(outlive)
 
-static void test_fork(void **state)
-{
-	(void)state;
-	outlive(KK_START_FORK);
-}
-
-static void test_spawn(void **state)
-{
-	(void)state;
-	outlive(KK_START_SPAWN);
-}
-
-static void test_fork_server(void **state)
-{
-	(void)state;
-	outlive(KK_START_FORKSERVER);
-}
-
-static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_fork),
-    cmocka_unit_test(test_spawn),
-    cmocka_unit_test(test_fork_server),
-};
-
-int main(int argc, char **argv)
-{
-	kk_function_main(argc, argv);
-	return harness_run(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
-}
+static const struct CMUnitTest tests[] = {WAY_ROWS(outlive)};
+WAY_MAIN(tests)

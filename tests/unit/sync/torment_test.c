@@ -76,7 +76,6 @@ static void hit(pid_t *player, int (*play)(int), int number)
 	player[number] = crew_start(play, number);
 }
 
-/* Plays with all, hits whom it likes, and in the end lets all of them play to the end. */
 /* Has each had its turn? On a busy machine that takes longer than the time that was asked for. */
 static bool all_played(void)
 {
@@ -86,6 +85,7 @@ static bool all_played(void)
 	return true;
 }
 
+/* Plays with all, hits whom it likes, and in the end lets all of them play to the end. */
 static void torment(int (*play)(int))
 {
 	pid_t player[PLAYERS];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/process/ways.h - reads a way to start a call, produces the call, and what it wrote. */
-#ifndef TESTS_UNIT_PROCESS_WAYS_H
-#define TESTS_UNIT_PROCESS_WAYS_H
+/* tests/harness/ways.h - reads a way to start a call, produces the call, and what it wrote.
+ * Link with kakehi_ways. */
+#ifndef TESTS_HARNESS_WAYS_H
+#define TESTS_HARNESS_WAYS_H
 
 #include "harness.h"
 #include <kakehi/process.h>
