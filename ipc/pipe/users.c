@@ -83,16 +83,31 @@ bool pipe_is_alone(const struct kk_connection *c, unsigned seat)
 
 /* ---- end */
 
-void pipe_leave_process(struct kk_connection *c)
+/* X1 of all seats of a process. One of their marks; 0: there was none. */
+static uint64_t mark_leaving(struct kk_connection *c, uint32_t pid)
 {
-	uint32_t pid = (uint32_t)getpid();
-	uint64_t last = 0;
+	uint64_t marked = 0;
 	for (unsigned i = 1; i <= c->seats; i++) {
 		_Atomic uint64_t *at = pipe_user(c->pipe, c->seats, c->end, i);
 		uint64_t mark = atomic_load(at);
 		if (pipe_pid_of(mark) == pid && !(mark & PIPE_LEAVING) &&
-		    atomic_compare_exchange_strong(at, &mark, mark | PIPE_LEAVING)) /* X1 */
-			last = mark;
+		    atomic_compare_exchange_strong(at, &mark, mark | PIPE_LEAVING))
+			marked = mark;
+	}
+	return marked;
+}
+
+void pipe_leave_process(struct kk_connection *c)
+{
+	uint32_t pid = (uint32_t)getpid();
+	uint64_t last = 0;
+	/* Until two rounds find none: a thread that ends may hand its own on to a seat behind us (hand_on). */
+	for (int clean = 0; clean < 2; clean++) {
+		uint64_t mark = mark_leaving(c, pid);
+		if (mark == 0)
+			continue;
+		last = mark;
+		clean = -1;
 	}
 	if (last == 0)
 		return;
@@ -117,7 +132,9 @@ static void hand_on(struct kk_family *family, struct pipe_memory *pipe, uint32_t
                     uint64_t mark)
 {
 	uint32_t pid = pipe_pid_of(mark);
-	for (unsigned i = 1; i <= seats; i++) {
+	_Atomic uint64_t *own = pipe_user(pipe, seats, end, seat);
+	/* Unless another thread closes the end for all of them: then our own mark is not what it was. */
+	for (unsigned i = 1; i <= seats && atomic_load(own) == mark; i++) {
 		_Atomic uint64_t *to = pipe_user(pipe, seats, end, i);
 		uint64_t there = 0;
 		if (i == seat || !lives_in(family, i, pid))
@@ -125,8 +142,9 @@ static void hand_on(struct kk_family *family, struct pipe_memory *pipe, uint32_t
 		if (!atomic_compare_exchange_strong(to, &there, mark) && pipe_pid_of(there) == pid &&
 		    !(there & PIPE_LEAVING))
 			return;
-		/* Alive after it has the mark: it will be buried with it. */
-		if (there == 0 && lives_in(family, i, pid))
+		/* Alive after it has the mark: it will be buried with it. Before ours is marked as leaving: who closes
+		 * sees it. */
+		if (there == 0 && lives_in(family, i, pid) && atomic_load(own) == mark)
 			return;
 		there = mark;
 		(void)atomic_compare_exchange_strong(to, &there, 0);

@@ -5,7 +5,9 @@
 #include <kakehi/pipe.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -337,6 +339,67 @@ static int close_it(void)
 }
 
 /* One of two processes at an end closes it: the other is still there. */
+/* A thread gives up its seat, and its place at the end to another one of its process, which closes the end at the same
+ * time: the other end is told. From round to round one of them is a little later. */
+enum { RACES = 4000, LATE = 400 };
+
+static pthread_barrier_t meeting;
+static _Atomic int started;
+
+/* Both at once, as far as that is possible. */
+static void start_together(int late)
+{
+	int round = atomic_load(&started) / 2;
+	atomic_fetch_add(&started, 1);
+	for (int i = 1; atomic_load(&started) / 2 == round; i++)
+		if (i % 1000 == 0)
+			(void)sched_yield();
+	for (int i = 0; i < late; i++)
+		(void)atomic_load(&started);
+}
+
+static void *send_and_leave(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < RACES; i++) {
+		pthread_barrier_wait(&meeting);
+		(void)put(end[1], "x");
+		pthread_barrier_wait(&meeting);
+		start_together(i % LATE);
+		(void)kk_family_leave(family);
+		pthread_barrier_wait(&meeting);
+	}
+	return NULL;
+}
+
+static void test_thread_leaves_as_its_process_closes(void **state)
+{
+	(void)state;
+	pthread_t thread;
+	char got[8];
+	size_t bytes;
+	int told = 0;
+	make(false, 0);
+	assert_int_equal(pthread_barrier_init(&meeting, NULL, 2), 0);
+	assert_int_equal(pthread_create(&thread, NULL, send_and_leave, NULL), 0);
+	for (int i = 0; i < RACES; i++) {
+		pthread_barrier_wait(&meeting);
+		pthread_barrier_wait(&meeting);
+		start_together(LATE / 2);
+		kk_connection_close(end[1]);
+		pthread_barrier_wait(&meeting);
+		bool came = kk_connection_recv_bytes_into(end[0], got, sizeof(got), &bytes, 0) == KK_OK;
+		told += came && kk_connection_recv_bytes_into(end[0], got, sizeof(got), &bytes, 0) == KK_ERR_CLOSED;
+		kk_connection_destroy(end[0]);
+		if (kk_pipe_create(family, false, 0, end, NULL) < 0)
+			break;
+	}
+	pthread_join(thread, NULL);
+	(void)pthread_barrier_destroy(&meeting);
+	assert_int_equal(told, RACES);
+	drop();
+}
+
 static void test_shared_end_closes_last(void **state)
 {
 	(void)state;
@@ -547,9 +610,15 @@ static bool sleeps(void *pid)
 	return asleep(*(pid_t *)pid);
 }
 
-static void kill_asleep(pid_t child)
+/* A sender that found no room. Before it dies the receiver takes what there is of its message, unless `to` is NULL. */
+static void kill_asleep(pid_t child, void *to)
 {
 	assert_true(harness_wait_until(sleeps, &child, 10000));
+	if (to) {
+		assert_int_equal(kill(child, SIGSTOP), 0);
+		assert_int_equal(waitpid(child, NULL, WUNTRACED), child);
+		assert_int_equal(kk_connection_recv_bytes_into(end[0], to, BIG, NULL, 1), KK_ERR_TIMEOUT);
+	}
 	assert_int_equal(kill(child, SIGKILL), 0);
 	assert_int_equal(waitpid(child, NULL, 0), child);
 }
@@ -561,9 +630,7 @@ static void test_sender_dies_in_the_middle(void **state)
 	for (int began = 0; began < 2; began++) {
 		make(true, 4096);
 		pid_t child = start(send_big, true);
-		if (began)
-			assert_int_equal(kk_connection_recv_bytes_into(end[0], data, BIG, NULL, 1), KK_ERR_TIMEOUT);
-		kill_asleep(child);
+		kill_asleep(child, began ? data : NULL);
 		assert_int_equal(kk_connection_recv_bytes_into(end[0], data, BIG, NULL, -1), KK_ERR_DIED);
 		reap(start(send_three, true), 0);
 		assert_string_equal(get(end[0]), "1");
@@ -784,6 +851,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_shut),
     cmocka_unit_test(test_peer_dies),
     cmocka_unit_test(test_thread_ends),
+    cmocka_unit_test(test_thread_leaves_as_its_process_closes),
     cmocka_unit_test(test_shared_end_closes_last),
     cmocka_unit_test(test_all_sizes),
     cmocka_unit_test(test_both_send_at_once),
