@@ -338,7 +338,6 @@ static int close_it(void)
 	return 0;
 }
 
-/* One of two processes at an end closes it: the other is still there. */
 /* A thread gives up its seat, and its place at the end to another one of its process, which closes the end at the same
  * time: the other end is told. From round to round one of them is a little later. */
 enum { RACES = 4000, LATE = 400 };
@@ -400,6 +399,7 @@ static void test_thread_leaves_as_its_process_closes(void **state)
 	drop();
 }
 
+/* One of two processes at an end closes it: the other is still there. */
 static void test_shared_end_closes_last(void **state)
 {
 	(void)state;
