@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/outline.h"
 #include "config/quantity.h"
-#include "graph/budget.h"
+#include "graph/build.h"
 #include "report/redact.h"
-#include "run/run.h"
 #include <inttypes.h>
 #include <kakehi/stage.h>
 #include <stdbool.h>
 #include <string.h>
-
-static const struct kk_budget_sizes sizes = {
-    .control = kk_run_control_bytes, .arena = kk_run_arena_bytes, .counters = kk_run_counters_bytes};
 
 static double mib(uint64_t bytes)
 {
@@ -32,7 +28,7 @@ void kk_outline_line(const struct kk_plan *plan, FILE *to)
 	struct kk_budget budget;
 	char memory[40], smallest[40];
 
-	kk_budget_count(plan, &sizes, &budget);
+	kk_budget_count(plan, &kk_build_sizes, &budget);
 	/* the recorder and the supervisor are processes, too */
 	fprintf(to,
 	        "%s: ok: source and %u stage%s, %u workers, %u processes; memory %s: fixed %.1f, arenas %.1f, heaps "
@@ -70,7 +66,7 @@ static void put_stage(const struct kk_plan *plan, unsigned index, int width, FIL
 		kk_quantity_duration_text(stage->item_timeout_ms, timeout, sizeof(timeout));
 	fprintf(to, "  %-*s  %-10s %7u %9u %6u %10s %8s %9.1f %9.1f  ", width, kk_plan_text(plan, stage->name),
 	        kk_plan_text(plan, stage->use), stage->workers, stage->in_flight, stage->ring_slots, largest, timeout,
-	        mib(sizes.arena(plan, index)), mib(stage->heap * stage->workers));
+	        mib(kk_build_sizes.arena(plan, index)), mib(stage->heap * stage->workers));
 	if (index)
 		put_inputs(plan, index, to);
 	else
@@ -104,7 +100,7 @@ static void put_memory(const struct kk_plan *plan, FILE *to)
 	struct kk_budget budget;
 	char text[40];
 
-	kk_budget_count(plan, &sizes, &budget);
+	kk_budget_count(plan, &kk_build_sizes, &budget);
 	fprintf(to, "memory: %s\n", kk_quantity_size_text(plan->memory, text, sizeof(text)));
 	fprintf(to, "  %9.1f MiB  rings, item headers, counters\n", mib(budget.control + budget.counters));
 	fprintf(to, "  %9.1f MiB  arenas\n", mib(budget.arenas));

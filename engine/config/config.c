@@ -2,6 +2,7 @@
 #include "config/config.h"
 #include "config/field.h"
 #include "config/nearest.h"
+#include "config/option.h"
 #include "config/quantity.h"
 #include <ctype.h>
 #include <kakehi/cpus.h>
@@ -11,8 +12,9 @@
 #define MAX_FROM   64
 #define MAX_NAME   64
 
-#define LENGTH_OF_DICT 1024
-#define ITEM_OF_DICT   256
+/* Of a dict or list that does not say. */
+#define LENGTH_OF_TEXTS 1024
+#define BYTES_OF_TEXTS  256
 
 struct reader {
 	struct kk_store *store;
@@ -205,10 +207,10 @@ static void read_word(struct reader *reader, const struct kk_field *field, const
 		*(int *)((char *)to + field->at) = index;
 	} else {
 		struct kk_hint hint = {.nearest = kk_nearest_of(text, words)};
+		char choices[200];
 		kk_diagnostic_error(reader->diagnostics, kk_node_place(node), &hint,
-		                    words[2] ? "\"%s\": \"%.80s\" is not one of the choices: %s, %s or %s"
-		                             : "\"%s\": \"%.80s\" is not one of the choices: %s or %s",
-		                    field->name, text, words[0], words[1], words[2]);
+		                    "\"%s\": \"%.80s\" is not one of the choices: %s", field->name, text,
+		                    kk_option_words(words, choices, sizeof(choices)));
 	}
 }
 
@@ -339,16 +341,14 @@ static void read_stages(struct reader *reader, const struct kk_field *field, con
 /* Fields that one kind of shared object has and another has not. */
 static void check_shared(struct reader *reader, const struct kk_node *node, const struct kk_config_shared *shared)
 {
-	static const char *const kinds[] = {
-	    [KK_CONFIG_VALUE] = "value", [KK_CONFIG_ARRAY] = "array", [KK_CONFIG_DICT] = "dict"};
 	static const struct {
 		const char *name;
 		unsigned kinds;
 	} only[] = {
 	    {"of", 1U << KK_CONFIG_VALUE | 1U << KK_CONFIG_ARRAY},
 	    {"initial", 1U << KK_CONFIG_VALUE | 1U << KK_CONFIG_ARRAY},
-	    {"length", 1U << KK_CONFIG_ARRAY | 1U << KK_CONFIG_DICT},
-	    {"item_max", 1U << KK_CONFIG_DICT},
+	    {"length", 1U << KK_CONFIG_ARRAY | 1U << KK_CONFIG_DICT | 1U << KK_CONFIG_LIST},
+	    {"item_max", 1U << KK_CONFIG_DICT | 1U << KK_CONFIG_LIST},
 	};
 	double limit = 9007199254740992.0;
 
@@ -356,7 +356,8 @@ static void check_shared(struct reader *reader, const struct kk_node *node, cons
 		const struct kk_node *member = kk_node_find(node, only[i].name);
 		if (member && !(only[i].kinds & 1U << shared->kind))
 			kk_diagnostic_error(reader->diagnostics, kk_node_key_place(member), NULL,
-			                    "a shared %s has no \"%s\"", kinds[shared->kind], only[i].name);
+			                    "a shared %s has no \"%s\"", kk_node_text(kk_node_find(node, "type")),
+			                    only[i].name);
 	}
 	if (shared->kind == KK_CONFIG_ARRAY && !kk_node_find(node, "length"))
 		kk_diagnostic_error(reader->diagnostics, kk_node_key_place(node), NULL,
@@ -382,10 +383,11 @@ static void read_shared(struct reader *reader, const struct kk_field_group *grou
 	read_group(reader, group, where, node, shared);
 	if (kk_diagnostics_count(reader->diagnostics) == before)
 		check_shared(reader, node, shared);
+	bool texts = shared->kind == KK_CONFIG_DICT || shared->kind == KK_CONFIG_LIST;
 	if (!shared->length.place.line)
-		shared->length.value = shared->kind == KK_CONFIG_DICT ? LENGTH_OF_DICT : 1;
+		shared->length.value = texts ? LENGTH_OF_TEXTS : 1;
 	if (!shared->item_max.place.line)
-		shared->item_max.value = shared->kind == KK_CONFIG_DICT ? ITEM_OF_DICT : 0;
+		shared->item_max.value = texts ? BYTES_OF_TEXTS : 0;
 }
 
 static void read_named(struct reader *reader, const struct kk_field *field, const struct kk_node *node, void *to)

@@ -50,7 +50,7 @@ struct kk_config_stage {
 	size_t options_bytes;
 };
 
-enum kk_config_shared_kind { KK_CONFIG_VALUE, KK_CONFIG_ARRAY, KK_CONFIG_DICT };
+enum kk_config_shared_kind { KK_CONFIG_VALUE, KK_CONFIG_ARRAY, KK_CONFIG_DICT, KK_CONFIG_LIST };
 
 struct kk_config_shared {
 	struct kk_config_text name;

@@ -88,8 +88,11 @@ static const struct kk_field_group stage_group = {"stage", stage_fields};
 
 /* ---- shared: */
 
-static const char *const kind_words[] = {
-    [KK_CONFIG_VALUE] = "value", [KK_CONFIG_ARRAY] = "array", [KK_CONFIG_DICT] = "dict", NULL};
+static const char *const kind_words[] = {[KK_CONFIG_VALUE] = "value",
+                                         [KK_CONFIG_ARRAY] = "array",
+                                         [KK_CONFIG_DICT] = "dict",
+                                         [KK_CONFIG_LIST] = "list",
+                                         NULL};
 static const char *const number_words[] = {"int64", "double", NULL};
 
 static const struct kk_field shared_fields[] = {
@@ -98,7 +101,7 @@ static const struct kk_field shared_fields[] = {
      .required = true,
      .at = SHARED(kind),
      .words = kind_words,
-     .text = "One number, an array of numbers, or texts by key."},
+     .text = "One number, an array of numbers, texts by key, or a list of texts."},
     {.name = "of",
      .form = KK_FIELD_WORD,
      .at = SHARED(is_float),
@@ -109,7 +112,7 @@ static const struct kk_field shared_fields[] = {
      .at = SHARED(length),
      .min = 1,
      .max = 1 << 20,
-     .text = "array: how many numbers; dict: how many keys, 1024 if left out."},
+     .text = "array: how many numbers; dict, list: how many keys, texts; left out: 1024."},
     {.name = "initial",
      .form = KK_FIELD_FLOAT,
      .at = SHARED(initial),
@@ -119,7 +122,7 @@ static const struct kk_field shared_fields[] = {
      .at = SHARED(item_max),
      .min = 16,
      .max = 64 * KIB,
-     .text = "dict: bytes that a key and its text may have together; left out: 256."},
+     .text = "list, dict: bytes that a text, with its key, may have; left out: 256."},
     {0},
 };
 static const struct kk_field_group shared_group = {"shared object", shared_fields};

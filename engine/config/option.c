@@ -112,7 +112,7 @@ static int put_measure(const struct kk_option *row, const char *text, void *to, 
 	return status;
 }
 
-static void list_words(const char *const *words, char *to, size_t size)
+const char *kk_option_words(const char *const *words, char *to, size_t size)
 {
 	size_t used = 0;
 
@@ -122,6 +122,7 @@ static void list_words(const char *const *words, char *to, size_t size)
 		int length = snprintf(to + used, size - used, "%s%s", joint, words[i]);
 		used += length > 0 ? (size_t)length : 0;
 	}
+	return to;
 }
 
 static int put_enum(const struct kk_option *row, const char *text, void *to, struct kk_error *error)
@@ -134,8 +135,8 @@ static int put_enum(const struct kk_option *row, const char *text, void *to, str
 			return KK_OK;
 		}
 	}
-	list_words(row->words, words, sizeof(words));
-	return kk_error_set(error, KK_ERR_INVALID, "\"%.80s\" is not one of the choices: %s", text, words);
+	return kk_error_set(error, KK_ERR_INVALID, "\"%.80s\" is not one of the choices: %s", text,
+	                    kk_option_words(row->words, words, sizeof(words)));
 }
 
 /* The types: how many bytes the field has, and how one text is stored in it. Texts and lists are stored by their own

@@ -52,6 +52,9 @@ int kk_options_check_rows(const struct kk_option *rows, size_t options_size, str
 /* kk_option_type_name - the type of a row for people: "size", "true or false". Static. */
 const char *kk_option_type_name(const struct kk_option *row);
 
+/* kk_option_words - a choice of words, closed by NULL: "a, b or c". Returns `to`. */
+const char *kk_option_words(const char *const *words, char *to, size_t size);
+
 /* kk_option_range - the range of a row with its unit: "1 to 100 pixels", "at least 1KiB", "" for none. Returns `to`. */
 const char *kk_option_range(const struct kk_option *row, char *to, size_t size);
 

@@ -2,7 +2,6 @@
 #include "graph/build.h"
 #include "config/audit.h"
 #include "config/quantity.h"
-#include "graph/budget.h"
 #include "graph/graph.h"
 #include "graph/ordering.h"
 #include "graph/when.h"
@@ -36,7 +35,7 @@ struct build {
 	struct kk_when_code code;
 };
 
-static const struct kk_budget_sizes sizes = {
+const struct kk_budget_sizes kk_build_sizes = {
     .control = kk_run_control_bytes, .arena = kk_run_arena_bytes, .counters = kk_run_counters_bytes};
 
 /* ---- texts */
@@ -199,7 +198,8 @@ static void put_shared(struct build *build)
 {
 	static const enum kk_shared_kind kinds[] = {[KK_CONFIG_VALUE] = KK_SHARED_VALUE,
 	                                            [KK_CONFIG_ARRAY] = KK_SHARED_ARRAY,
-	                                            [KK_CONFIG_DICT] = KK_SHARED_DICT};
+	                                            [KK_CONFIG_DICT] = KK_SHARED_DICT,
+	                                            [KK_CONFIG_LIST] = KK_SHARED_LIST};
 	const struct kk_config *config = build->config;
 
 	if (config->shared_count > KK_PLAN_MAX_SHARED) {
@@ -236,7 +236,7 @@ static void report_too_little(struct build *build)
 	struct kk_hint hint = {.note = notes};
 	size_t used = strlen(notes);
 
-	kk_budget_notes(&build->plan, build->texts, &sizes, notes + used, sizeof(notes) - used);
+	kk_budget_notes(&build->plan, build->texts, &kk_build_sizes, notes + used, sizeof(notes) - used);
 	kk_diagnostic_error(build->diagnostics, build->config->memory.place, &hint,
 	                    "\"memory\": %s is too little for this pipeline; the smallest that works is %s",
 	                    kk_quantity_size_text(build->plan.memory, given, sizeof(given)),
@@ -254,7 +254,7 @@ static int divide_among(struct build *build, struct kk_budget *budget)
 	}
 	build->plan.role_count = role;
 	build->plan.groups = (uint32_t)build->config->groups.value;
-	return kk_budget_divide(&build->plan, &sizes, budget);
+	return kk_budget_divide(&build->plan, &kk_build_sizes, budget);
 }
 
 /* The stage with `workers: auto` that has the most workers, if any has more than one. */

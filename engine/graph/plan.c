@@ -110,7 +110,7 @@ static bool shared_ok(const struct kk_plan *plan)
 {
 	for (uint32_t i = 0; i < plan->shared_count; i++) {
 		const struct kk_plan_shared *shared = &plan->shared[i];
-		if (!text_ok(plan, shared->name) || shared->kind < KK_SHARED_VALUE || shared->kind > KK_SHARED_DICT ||
+		if (!text_ok(plan, shared->name) || shared->kind < KK_SHARED_VALUE || shared->kind > KK_SHARED_LIST ||
 		    !shared->length || shared->length > UINT32_C(1) << 20 || shared->item_max > UINT32_C(1) << 16)
 			return false;
 	}

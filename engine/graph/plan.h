@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define KK_PLAN_MAGIC      0x6b6b706cU
-#define KK_PLAN_VERSION    2
+#define KK_PLAN_VERSION    3
 #define KK_PLAN_MAX_STAGES 48
 #define KK_PLAN_MAX_EDGES  256
 #define KK_PLAN_MAX_LANES  16
@@ -72,14 +72,14 @@ struct kk_plan_edge {
 /* What becomes of an item whose key came before; the last: the source says that none does. */
 enum kk_duplicates { KK_DUPLICATES_SKIP = 0, KK_DUPLICATES_KEEP, KK_DUPLICATES_NONE };
 
-enum kk_shared_kind { KK_SHARED_VALUE = 1, KK_SHARED_ARRAY, KK_SHARED_DICT };
+enum kk_shared_kind { KK_SHARED_VALUE = 1, KK_SHARED_ARRAY, KK_SHARED_DICT, KK_SHARED_LIST };
 
 struct kk_plan_shared {
 	uint32_t name;     /* text                                                                  */
 	uint32_t kind;     /* enum kk_shared_kind                                                   */
 	uint32_t is_float; /* 0: int64, 1: double (value, array)                                    */
-	uint32_t length;   /* elements of an array, keys of a dict; value: 1                        */
-	uint32_t item_max; /* dict: bytes a key plus its value may have                             */
+	uint32_t length;   /* elements of an array, keys of a dict, items of a list; value: 1       */
+	uint32_t item_max; /* bytes: dict: a key plus its value; list: an item                      */
 	uint32_t reserved;
 	double initial; /* value, array: every element at the start                              */
 };

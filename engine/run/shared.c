@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The shared objects of the config. A value is an array of one element, so that there are two kinds and not three. */
+/* The shared objects of the config. A value is an array of one element, so that there are three kinds and not four. */
 #include "run/shared.h"
 #include "run/layout.h"
 #include <kakehi/array.h>
 #include <kakehi/dict.h>
+#include <kakehi/list.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@ struct run_shared {
 	struct {
 		struct kk_array *array;
 		struct kk_dict *dict;
-	} object[KK_PLAN_MAX_SHARED];
+		struct kk_list *list;
+	} object[KK_PLAN_MAX_SHARED]; /* one handle each */
 };
 
 static struct kk_dict_shape dict_shape(const struct kk_plan_shared *plan, unsigned roles)
@@ -28,19 +30,39 @@ static struct kk_dict_shape dict_shape(const struct kk_plan_shared *plan, unsign
 	};
 }
 
+static struct kk_list_shape list_shape(const struct kk_plan_shared *plan)
+{
+	return (struct kk_list_shape){.items = plan->length, .item_max = plan->item_max};
+}
+
 uint64_t run_shared_size(const struct kk_plan_shared *plan, unsigned roles)
 {
-	struct kk_dict_shape shape = dict_shape(plan, roles);
-	return plan->kind == KK_SHARED_DICT ? kk_dict_size(&shape) : kk_array_size(plan->length);
+	struct kk_dict_shape dict = dict_shape(plan, roles);
+	struct kk_list_shape list = list_shape(plan);
+	switch ((enum kk_shared_kind)plan->kind) {
+	case KK_SHARED_DICT:
+		return kk_dict_size(&dict);
+	case KK_SHARED_LIST:
+		return kk_list_size(&list);
+	default:
+		return kk_array_size(plan->length);
+	}
 }
 
 static int init_object(void *memory, uint64_t bytes, const struct kk_plan_shared *plan, unsigned roles,
                        struct kk_error *error)
 {
-	struct kk_dict_shape shape = dict_shape(plan, roles);
-	if (plan->kind == KK_SHARED_DICT)
-		return kk_dict_init(memory, bytes, &shape, error);
-	return kk_array_init(memory, bytes, plan->is_float ? KK_NUMBER_FLOAT : KK_NUMBER_INT, plan->length, error);
+	struct kk_dict_shape dict = dict_shape(plan, roles);
+	struct kk_list_shape list = list_shape(plan);
+	switch ((enum kk_shared_kind)plan->kind) {
+	case KK_SHARED_DICT:
+		return kk_dict_init(memory, bytes, &dict, error);
+	case KK_SHARED_LIST:
+		return kk_list_init(memory, bytes, &list, error);
+	default:
+		return kk_array_init(memory, bytes, plan->is_float ? KK_NUMBER_FLOAT : KK_NUMBER_INT, plan->length,
+		                     error);
+	}
 }
 
 static int set_element(struct kk_array *array, size_t index, double value)
@@ -67,9 +89,11 @@ struct run_shared *run_shared_attach(struct kk_run *run, bool create, struct kk_
 			break;
 		if (object->kind == KK_SHARED_DICT)
 			s->object[i].dict = kk_dict_attach(memory, bytes, error);
+		else if (object->kind == KK_SHARED_LIST)
+			s->object[i].list = kk_list_attach(memory, bytes, error);
 		else
 			s->object[i].array = kk_array_attach(memory, bytes, error);
-		if (!s->object[i].dict && !s->object[i].array)
+		if (!s->object[i].dict && !s->object[i].list && !s->object[i].array)
 			break;
 		for (size_t k = 0; create && s->object[i].array && k < object->length; k++)
 			set_element(s->object[i].array, k, object->initial);
@@ -89,6 +113,7 @@ void run_shared_detach(struct run_shared *shared)
 	for (unsigned i = 0; i < KK_PLAN_MAX_SHARED; i++) {
 		kk_array_detach(shared->object[i].array);
 		kk_dict_detach(shared->object[i].dict);
+		kk_list_close(shared->object[i].list);
 	}
 	free(shared);
 }
@@ -96,9 +121,12 @@ void run_shared_detach(struct run_shared *shared)
 int run_shared_inherit(struct kk_run *run)
 {
 	int status = KK_OK;
-	for (unsigned i = 0; i < run->shared->count && status == KK_OK; i++)
+	for (unsigned i = 0; i < run->shared->count && status == KK_OK; i++) {
 		if (run->shared->object[i].dict)
 			status = kk_dict_inherit(run->shared->object[i].dict, run->role);
+		if (run->shared->object[i].list)
+			status = kk_list_inherit(run->shared->object[i].list, run->role);
+	}
 	return status;
 }
 
@@ -118,6 +146,11 @@ static struct kk_array *array_of(const struct kk_run *run, int object)
 static struct kk_dict *dict_of(const struct kk_run *run, int object)
 {
 	return object >= 0 && (unsigned)object < run->shared->count ? run->shared->object[object].dict : NULL;
+}
+
+static struct kk_list *list_of(const struct kk_run *run, int object)
+{
+	return object >= 0 && (unsigned)object < run->shared->count ? run->shared->object[object].list : NULL;
 }
 
 int run_shared_get(struct kk_run *run, int object, size_t index, double *to)
@@ -157,16 +190,21 @@ int run_shared_add(struct kk_run *run, int object, size_t index, double amount, 
 	return 0;
 }
 
+/* What was copied, cut at size - 1 bytes, becomes a text; `length` is that of the whole, or an error. */
+static long end_text(char *to, size_t size, int64_t length)
+{
+	if (length < 0)
+		return -1;
+	to[(size_t)length < size - 1 ? (size_t)length : size - 1] = 0;
+	return (long)length;
+}
+
 long run_dict_get(struct kk_run *run, int object, const char *key, char *to, size_t size)
 {
 	struct kk_dict *dict = dict_of(run, object);
 	if (!dict || size == 0)
 		return -1;
-	int64_t length = kk_dict_get(dict, key, strlen(key), to, size - 1);
-	if (length < 0)
-		return -1;
-	to[(size_t)length < size - 1 ? (size_t)length : size - 1] = 0;
-	return (long)length;
+	return end_text(to, size, kk_dict_get(dict, key, strlen(key), to, size - 1));
 }
 
 int run_dict_set(struct kk_run *run, int object, const char *key, const char *value)
@@ -178,6 +216,31 @@ int run_dict_set(struct kk_run *run, int object, const char *key, const char *va
 	else if (dict)
 		status = kk_dict_remove(dict, key, strlen(key));
 	return status == KK_OK || (!value && status == KK_ERR_MISSING) ? 0 : -1;
+}
+
+long run_list_length(struct kk_run *run, int object)
+{
+	struct kk_list *list = list_of(run, object);
+	int64_t length = list ? kk_list_len(list) : -1;
+	return length < 0 ? -1 : (long)length;
+}
+
+long run_list_get(struct kk_run *run, int object, long index, char *to, size_t size)
+{
+	struct kk_list *list = list_of(run, object);
+	return list && size ? end_text(to, size, kk_list_get(list, index, to, size - 1)) : -1;
+}
+
+int run_list_append(struct kk_run *run, int object, const char *text)
+{
+	struct kk_list *list = list_of(run, object);
+	return list && kk_list_append(list, text, strlen(text)) == KK_OK ? 0 : -1;
+}
+
+long run_list_pop(struct kk_run *run, int object, long index, char *to, size_t size)
+{
+	struct kk_list *list = list_of(run, object);
+	return list && size ? end_text(to, size, kk_list_pop(list, index, to, size - 1)) : -1;
 }
 
 /* ---- the summary's line */
@@ -231,6 +294,22 @@ static void add_entries(struct line *line, const struct kk_dict *dict)
 	add(line, line->at[line->used - 1] == ' ' ? "{}" : "}");
 }
 
+static void add_items(struct line *line, struct kk_list *list)
+{
+	char item[201];
+	int64_t length;
+	add(line, "[");
+	for (int64_t i = 0; line->used + 1 < line->size; i++) {
+		length = kk_list_get(list, i, item, sizeof(item) - 1);
+		if (length < 0)
+			break;
+		item[(size_t)length < sizeof(item) ? (size_t)length : sizeof(item) - 1] = 0;
+		add(line, i ? ", " : "");
+		add(line, item);
+	}
+	add(line, "]");
+}
+
 int kk_run_shared_text(const struct kk_run *run, unsigned object, char *to, size_t size)
 {
 	if (object >= run->shared->count || size < 8)
@@ -240,6 +319,8 @@ int kk_run_shared_text(const struct kk_run *run, unsigned object, char *to, size
 	add(&line, " = ");
 	if (run->shared->object[object].array)
 		add_elements(&line, run->shared->object[object].array);
+	else if (run->shared->object[object].list)
+		add_items(&line, run->shared->object[object].list);
 	else
 		add_entries(&line, run->shared->object[object].dict);
 	return 0;

@@ -196,6 +196,26 @@ static int host_dict_set(struct kk_context *context, int object, const char *key
 	return run_dict_set(worker_of(context)->run, object, key, value);
 }
 
+static long host_list_length(struct kk_context *context, int object)
+{
+	return run_list_length(worker_of(context)->run, object);
+}
+
+static long host_list_get(struct kk_context *context, int object, long index, char *to, size_t size)
+{
+	return run_list_get(worker_of(context)->run, object, index, to, size);
+}
+
+static int host_list_append(struct kk_context *context, int object, const char *text)
+{
+	return run_list_append(worker_of(context)->run, object, text);
+}
+
+static long host_list_pop(struct kk_context *context, int object, long index, char *to, size_t size)
+{
+	return run_list_pop(worker_of(context)->run, object, index, to, size);
+}
+
 static int host_keep(struct kk_context *context, enum kk_keep what)
 {
 	return what < KK_KEEP_KINDS ? worker_of(context)->start.keep[what] : -1;
@@ -266,4 +286,8 @@ const struct kk_host worker_host = {
     .hold_off = host_hold_off,
     .remember = host_remember,
     .recall = host_recall,
+    .list_length = host_list_length,
+    .list_get = host_list_get,
+    .list_append = host_list_append,
+    .list_pop = host_list_pop,
 };

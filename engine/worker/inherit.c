@@ -196,7 +196,10 @@ static int by_turn(const void *left, const void *right, void *arg)
 int inherit(struct worker *worker)
 {
 	struct kk_heir heir = {complete, redo, ring_of, wait_room, worker};
-	long status = kk_table_inherit(worker->run->table, &heir);
+	/* First, since all that follows may wait for others, and they for this. */
+	long status = run_shared_inherit(worker->run);
+	if (status == KK_OK)
+		status = kk_table_inherit(worker->run->table, &heir);
 	if (status < 0)
 		return (int)status;
 	if (worker->redo.count > 1)
@@ -212,6 +215,5 @@ int inherit(struct worker *worker)
 			return adopted;
 	}
 	deliver_announce(worker);
-	status = run_commons_inherit(worker->run);
-	return status == KK_OK ? run_shared_inherit(worker->run) : (int)status;
+	return run_commons_inherit(worker->run);
 }

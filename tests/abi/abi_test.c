@@ -117,7 +117,11 @@ static const struct {
     FIELD(kk_host, recall, 184),
     FIELD(kk_host, keep, 192),
     FIELD(kk_host, release, 200),
-    SIZE(kk_host, 208),
+    FIELD(kk_host, list_length, 208),
+    FIELD(kk_host, list_get, 216),
+    FIELD(kk_host, list_append, 224),
+    FIELD(kk_host, list_pop, 232),
+    SIZE(kk_host, 240),
 /* clang-format on */
 #undef FIELD
 #undef SIZE

@@ -159,6 +159,25 @@ static void test_shared_objects_are_printed(void **state)
 	assert_non_null(strstr(run.err, "seen = 1000"));
 }
 
+/* By three workers; what does not fit is told to the stage. */
+static void test_a_list_is_shared(void **state)
+{
+	struct run run;
+
+	(void)state;
+	pipeline_config("pipeline: shared\nmemory: 32MiB\n"
+	                "shared: { list: { type: list, length: 999, item_max: 16 } }\n"
+	                "source: { use: generate, with: { count: 1000 } }\n"
+	                "stages:\n"
+	                "  - { name: count, use: " KAKEHI_BUILD_DIR "/tests/plugins/count.so, workers: 3 }\n"
+	                "  - { name: end, use: discard }\n"
+	                "errors: { file: errors.ndjson }\n");
+	run = pipeline_run();
+	pipeline_expect(&run, 1, 999, 1);
+	assert_int_equal(pipeline_errors("error", "cannot append to \"list\""), 1);
+	assert_non_null(strstr(run.err, "list = ["));
+}
+
 static void test_invalid_config_is_78(void **state)
 {
 	struct harness_result result;
@@ -185,6 +204,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_slow_item_holds_up_few_others),
     cmocka_unit_test(test_branches_both_get_every_item),
     cmocka_unit_test(test_shared_objects_are_printed),
+    cmocka_unit_test(test_a_list_is_shared),
     cmocka_unit_test(test_invalid_config_is_78),
 };
 

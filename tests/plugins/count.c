@@ -6,12 +6,12 @@
 #include <stdlib.h>
 
 struct count_options {
-	const char *shared, *kinds, *keys;
+	const char *shared, *kinds, *keys, *list;
 	int64_t elements;
 };
 
 struct count {
-	int shared, kinds, keys;
+	int shared, kinds, keys, list;
 };
 
 #define AT(field) offsetof(struct count_options, field)
@@ -38,6 +38,11 @@ static const struct kk_option rows[] = {
      .at = AT(keys),
      .def = "keys",
      .text = "A dict: gets an entry per item, its key with the value \"seen\"."},
+    {.name = "list",
+     .type = KK_OPTION_STRING,
+     .at = AT(list),
+     .def = "list",
+     .text = "A list: gets the key of every item."},
     {0},
 };
 #undef AT
@@ -52,7 +57,8 @@ static int count_open(struct kk_context *context)
 	}
 	*c = (struct count){.shared = kk_shared(context, o->shared),
 	                    .kinds = kk_shared(context, o->kinds),
-	                    .keys = kk_shared(context, o->keys)};
+	                    .keys = kk_shared(context, o->keys),
+	                    .list = kk_shared(context, o->list)};
 	context->state = c;
 	return 0;
 }
@@ -68,6 +74,8 @@ static enum kk_verdict count_process(struct kk_context *context, struct kk_item 
 		return kk_fail(item, KK_FAIL_OTHER, "cannot count in \"%s\"", o->kinds);
 	if (c->keys >= 0 && kk_shared_enter(context, c->keys, item->key, "seen") != 0)
 		return kk_fail(item, KK_FAIL_OTHER, "cannot make an entry in \"%s\"", o->keys);
+	if (c->list >= 0 && kk_shared_append(context, c->list, item->key) != 0)
+		return kk_fail(item, KK_FAIL_OTHER, "cannot append to \"%s\"", o->list);
 	return KK_PASS;
 }
 

@@ -44,6 +44,7 @@ enum kk_verdict {
 	KK_END = 4,     /* `next`: there are no more items                                                     */
 	KK_LATER = 5,   /* `submit`: no room (memory, connections) now; the same item is submitted again later.
 	                 * `next`: nothing has come for a while; the engine looks around and calls again       */
+	KK_BROKEN = 6,  /* `next`: what it keeps on a disk cannot be written, which it has logged: ends the run */
 };
 
 /* What a stage needs; everything else is taken away from its workers before `open`. */
@@ -224,6 +225,10 @@ struct kk_host {
 	long (*recall)(struct kk_context *context, const char *key, void *to, size_t size);
 	int (*keep)(struct kk_context *context, enum kk_keep what);
 	void (*release)(struct kk_item *item);
+	long (*list_length)(struct kk_context *context, int object);
+	long (*list_get)(struct kk_context *context, int object, long index, char *to, size_t size);
+	int (*list_append)(struct kk_context *context, int object, const char *text);
+	long (*list_pop)(struct kk_context *context, int object, long index, char *to, size_t size);
 };
 
 /* kk_reserve - room for the item's new payload, at least `size` bytes, in the stage's own arena; replaces an earlier
@@ -356,6 +361,28 @@ static inline long kk_shared_look_up(struct kk_context *context, int object, con
 static inline int kk_shared_enter(struct kk_context *context, int object, const char *key, const char *value)
 {
 	return context->host->dict_set(context, object, key, value);
+}
+
+/* kk_shared_length - how many texts a list holds; -1: no list. kk_shared_item - copies the one at `index`,
+ * NUL-terminated, cut at `size`; kk_shared_pop - takes it off as well. An index counts from the end if it is negative:
+ * -1 is the last. The length of the text; -1: there is none. kk_shared_append - puts one behind the last; 0, or -1: no
+ * list, full, or too long. Who writes waits for others who do; who reads waits for nobody. An item that is done again,
+ * since its worker was killed, appends again. */
+static inline long kk_shared_length(struct kk_context *context, int object)
+{
+	return context->host->list_length(context, object);
+}
+static inline long kk_shared_item(struct kk_context *context, int object, long index, char *to, size_t size)
+{
+	return context->host->list_get(context, object, index, to, size);
+}
+static inline int kk_shared_append(struct kk_context *context, int object, const char *text)
+{
+	return context->host->list_append(context, object, text);
+}
+static inline long kk_shared_pop(struct kk_context *context, int object, long index, char *to, size_t size)
+{
+	return context->host->list_pop(context, object, index, to, size);
 }
 
 /* kk_admit - may one more thing begin at `key` (a host)? Asked of all workers of the stage together, by the limits that
