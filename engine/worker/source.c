@@ -17,10 +17,11 @@ struct batch {
 	int count, next;
 };
 
-static bool stopped(const struct worker *worker)
+/* All that --limit lets through is made. Whether there is more only the stage knows, so it is called once more. */
+static bool at_limit(const struct worker *worker)
 {
 	uint64_t limit = worker->plan->limit;
-	return kk_run_stopping(worker->run) || (limit && kk_word_load(&worker->run->cursor->next) >= limit);
+	return limit && kk_word_load(&worker->run->cursor->next) >= limit;
 }
 
 static int take_free(struct worker *worker, struct batch *batch)
@@ -46,23 +47,19 @@ static bool refill(struct worker *worker, struct batch *batch)
 {
 	struct kk_event *event = &worker->run->header->free_items;
 	bool late = false;
+	uint32_t ticket = 0;
 	deliver_announce(worker);
 	worker_publish_counters(worker);
-	while (!stopped(worker) && !worker->corrupt) {
+	for (bool prepared = false; !kk_run_stopping(worker->run) && !worker->corrupt; prepared = !prepared) {
 		if (take_free(worker, batch) > 0) {
 			if (late)
 				worker_late(worker);
 			return true;
 		}
-		uint32_t ticket = kk_event_prepare(event);
-		if (stopped(worker))
-			return false;
-		if (take_free(worker, batch) > 0) {
-			if (late)
-				worker_late(worker);
-			return true;
-		}
-		late = worker_sleep(worker, event, ticket) && deliver_many_home(worker->run);
+		if (prepared)
+			late = worker_sleep(worker, event, ticket) && deliver_many_home(worker->run);
+		else
+			ticket = kk_event_prepare(event);
 	}
 	return false;
 }
@@ -152,9 +149,10 @@ static void give_back(struct worker *worker, struct batch *batch)
 /* What has become of a header. */
 enum made {
 	MADE_ITEM,
-	MADE_NOTHING, /* it serves the next item       */
-	MADE_END,     /* there are no more items       */
-	MADE_BROKEN,  /* the disk: said in the log     */
+	MADE_NOTHING, /* it serves the next item                       */
+	MADE_ENOUGH,  /* there are more items than the limit lets through */
+	MADE_END,     /* there are no more items                       */
+	MADE_BROKEN,  /* the disk: said in the log                     */
 };
 
 /* Is what the stage has read an item of this run? */
@@ -182,15 +180,27 @@ static enum made judge(struct worker *worker, struct hand *hand, enum kk_verdict
 static enum made make_one(struct worker *worker, uint32_t handle)
 {
 	struct hand *hand = &worker->hand;
+	enum made made;
 	begin(worker, hand, handle, kk_word_load(&worker->run->cursor->next));
 	deliver_announce(worker); /* the stage may wait for its input as long as it likes */
 	worker_next_call(worker);
 	enum kk_verdict verdict = worker->module->next(&worker->context, &hand->item);
-	enum made made = verdict == KK_END     ? MADE_END
-	                 : verdict == KK_LATER ? MADE_NOTHING
-	                                       : judge(worker, hand, &verdict);
-	if (verdict != KK_END && verdict != KK_LATER)
+	switch (verdict) {
+	case KK_END:
+		made = MADE_END;
+		break;
+	case KK_BROKEN:
+		made = MADE_BROKEN;
+		break;
+	case KK_LATER:
+		made = at_limit(worker) ? MADE_ENOUGH : MADE_NOTHING;
+		break;
+	default:
+		made = judge(worker, hand, &verdict);
 		worker->read++;
+	}
+	if (made == MADE_ITEM && at_limit(worker))
+		made = MADE_ENOUGH;
 	if (made != MADE_ITEM)
 		hand_cancel(hand);
 	else if (!commit(worker, hand, verdict))
@@ -209,7 +219,7 @@ static enum made make_batch(struct worker *worker, struct batch *batch)
 	enum made made = MADE_ITEM;
 	unsigned calls = 0;
 	worker_call_begins(worker);
-	while (made < MADE_END && batch->next < batch->count && !worker->corrupt && !stopped(worker)) {
+	while (made < MADE_ENOUGH && batch->next < batch->count && !worker->corrupt && !kk_run_stopping(worker->run)) {
 		made = satisfied(worker) ? MADE_END : make_one(worker, batch->handle[batch->next]);
 		batch->next += made == MADE_ITEM;
 		calls++;
@@ -234,10 +244,8 @@ int work_source(struct worker *worker)
 		made = make_batch(worker, &batch);
 		if (made == MADE_END)
 			kk_word_store(&worker->run->cursor->ended, 1);
-		if (made >= MADE_END)
-			break;
-		if (batch.next < batch.count)
-			break; /* stopped in the middle */
+		if (made >= MADE_ENOUGH || batch.next < batch.count)
+			break; /* or stopped in the middle */
 	}
 	give_back(worker, &batch);
 	return worker->corrupt ? KK_WORKER_CORRUPT : made == MADE_BROKEN ? KK_WORKER_DISK_FULL : KK_WORKER_DRAINED;

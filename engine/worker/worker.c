@@ -7,8 +7,10 @@
 #include "config/option.h"
 #include "worker/crew.h"
 #include "worker/sandbox.h"
+#include "worker/sanitizer.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,26 +92,27 @@ void worker_late(struct worker *worker)
 int worker_take(struct worker *worker, uint32_t *handles, int size)
 {
 	int64_t inherited = handles_shift(&worker->redo);
+	struct kk_event *event = kk_ring_items_event(worker->in);
 	bool late = false;
+	uint32_t ticket = 0;
 	if (inherited >= 0) {
 		handles[0] = (uint32_t)inherited;
 		return 1;
 	}
-	for (;;) {
+	for (bool prepared = false;; prepared = !prepared) {
 		int taken = kk_ring_take(worker->in, handles, size);
-		uint32_t ticket = 0;
-		if (taken == KK_ERR_EMPTY) {
-			deliver_announce(worker);
-			worker_publish_counters(worker);
-			ticket = kk_event_prepare(kk_ring_items_event(worker->in));
-			taken = kk_ring_take(worker->in, handles, size);
-		}
 		if (taken != KK_ERR_EMPTY) {
 			if (late && taken > 0)
 				worker_late(worker);
 			return taken;
 		}
-		late = worker_sleep(worker, kk_ring_items_event(worker->in), ticket);
+		if (prepared) {
+			late = worker_sleep(worker, event, ticket);
+		} else {
+			deliver_announce(worker);
+			worker_publish_counters(worker);
+			ticket = kk_event_prepare(event);
+		}
 	}
 }
 
@@ -238,21 +241,14 @@ static int load_stage(struct worker *worker)
 	return status;
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define UNDER_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define UNDER_SANITIZER 1
-#endif
-#endif
-
 /* Private memory: what the process has now, and what the stage declared it may need on top. Shared mappings do not
  * count. A sanitizer's shadow memory would: such builds go without. */
 static void limit_heap(struct worker *worker)
 {
-#ifndef UNDER_SANITIZER
 	char text[200] = "";
 	unsigned long size, resident, shared, code, library, data;
+	if (KK_SANITIZED)
+		return;
 	if (worker->statm < 0 || pread(worker->statm, text, sizeof(text) - 1, 0) <= 0 ||
 	    sscanf(text, "%lu %lu %lu %lu %lu %lu", &size, &resident, &shared, &code, &library, &data) != 6) {
 		worker_log(worker, KK_LOG_WARNING, "cannot measure this process: its heap has no limit");
@@ -262,9 +258,6 @@ static void limit_heap(struct worker *worker)
 	struct rlimit limit = {bytes, bytes};
 	if (setrlimit(RLIMIT_DATA, &limit) < 0)
 		worker_log(worker, KK_LOG_WARNING, "its heap has no limit: %s", strerror(errno));
-#else
-	(void)worker;
-#endif
 }
 
 /* Once a role says what is missing; its heirs have the same. */
@@ -394,6 +387,7 @@ int kk_worker_main(int start_fd)
 		return KK_WORKER_CANNOT;
 	worker->statm = -1;
 	prctl(PR_SET_NAME, "kakehi"); /* it was started under the name "exe" */
+	signal(SIGXFSZ, SIG_IGN);     /* a limit of the size of files is told as a full disk is */
 	int status = read_start(worker, start_fd) < 0 ? KK_WORKER_CORRUPT : play(worker);
 	free_worker(worker);
 	return status;

@@ -285,10 +285,14 @@ static int list_open(struct kk_context *context)
 
 /* ---- items */
 
-/* give_up - the rest cannot be read. */
+/* give_up - the rest cannot be read. That it cannot be kept is no fault of the list. */
 static enum kk_verdict give_up(struct kk_item *item, struct list *l)
 {
 	struct kk_position at = l->reader.position;
+	if (l->raw.full) {
+		kk_log(item->context, KK_LOG_ERROR, "there is no room to keep standard input in: %s", l->reader.why);
+		return KK_BROKEN;
+	}
 	l->gave_up = true;
 	item->position = (struct kk_position){.at = at.at, .extra = at.extra | GAVE_UP};
 	return row_fail(item, KK_FAIL_IO, (struct span){0}, at.extra + 1, l->reader.why);

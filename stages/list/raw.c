@@ -105,6 +105,12 @@ static ssize_t take(struct raw *raw)
 	return moved;
 }
 
+/* has_no_room - is this what a write to a full disk, or beyond a quota or limit, says? */
+static bool has_no_room(int error)
+{
+	return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+
 /* fill - waits a while for more. 0; or -1 with errno. */
 static int fill(struct raw *raw)
 {
@@ -130,8 +136,10 @@ static int fill(struct raw *raw)
 ssize_t raw_read(struct raw *raw, void *to, size_t size, uint64_t at)
 {
 	while (raw->spooled && at >= raw->size && !raw->ended)
-		if (fill(raw) < 0)
+		if (fill(raw) < 0) {
+			raw->full = has_no_room(errno);
 			return -1;
+		}
 	ssize_t got;
 	do
 		got = pread(raw->fd, to, size, (off_t)(raw->base + at));

@@ -29,6 +29,7 @@ struct raw {
 	bool through_pipe;          /* cannot be spliced into a file                          */
 	bool plain;                 /* cannot be spliced at all                               */
 	bool ended;                 /* nothing more will come                                 */
+	bool full;                  /* the spool cannot take more                             */
 	uint64_t size;              /* bytes in the spool                                     */
 	uint64_t released;          /* of these the first are needed no more, apart from the head */
 };

@@ -45,6 +45,8 @@ static unsigned seen; /* by all sinks */
 static enum kk_verdict next(struct kk_context *context, struct kk_item *item)
 {
 	(void)context;
+	if (item->sequence + 1 == image.plan.limit)
+		kk_run_stop_source(run); /* or it would wait for a header when all are under way */
 	if (kk_set_key(item, key, strlen(key)) < 0)
 		return KK_FAIL;
 	void *to = kk_reserve(item, PAYLOAD);
@@ -277,6 +279,7 @@ static void go_on_without_the_heir(void)
 		return; /* a part of it still is in the heir's hand */
 	image.plan.limit = 3;
 	went_on++;
+	kk_word_store(&run->header->stop, 0);
 	assert_int_equal(work_source(worker[SOURCE]), KK_WORKER_DRAINED);
 }
 

@@ -98,7 +98,49 @@ static void test_the_reader_of_a_pipe_is_killed(void **state)
 	reader_is_killed(ends, ", duplicates: keep", 62000, 0);
 }
 
+/* More comes than a file may hold: no fault of an item, and said with the code of a full disk. */
+static void test_a_full_disk_behind_a_pipe(void **state)
+{
+	const char *command =
+	    harness_text("ulimit -f 65536; exec 3<&-; yes \"$(printf %%01000d 1)\" | head -c 50000000 | "
+	                 "%s run --json pipeline.yaml",
+	                 kakehi);
+	const char *const argv[] = {"sh", "-c", command, NULL};
+	(void)state;
+	config("-", "");
+	struct run run = pipeline_end(harness_start(argv, &(struct harness_options){.limit_ms = 60000}));
+	assert_int_equal(run.exit_code, 74);
+	assert_int_equal(run.failed, 0);
+	assert_non_null(strstr(run.end, "there is no room to keep standard input in: File too large"));
+}
+
 /* ---- which items */
+
+/* All there are is not too few: only if there is more has the limit stopped it. */
+static void test_the_limit_and_the_end(void **state)
+{
+	int ends[2];
+	(void)state;
+	harness_write_text(harness_path("urls.txt"), "%s", lines_of(10, 0));
+	config("urls.txt", "");
+	struct run run = run_with("--limit", "10");
+	pipeline_expect(&run, 0, 10, 0);
+	run = run_with("--limit", "11");
+	pipeline_expect(&run, 0, 10, 0);
+	run = run_with("--limit", "9");
+	pipeline_expect(&run, 75, 9, 0);
+	assert_int_equal(run.in, 9);
+	/* Nobody waits for what may come after the last one. */
+	assert_int_equal(pipe(ends), 0);
+	write_all(ends[1], "a\nb\nc\n", 6);
+	config("-", "");
+	const char *command = harness_text("exec %s run --json --limit 3 pipeline.yaml <&3 3<&-", kakehi);
+	const char *const argv[] = {"sh", "-c", command, NULL};
+	run = pipeline_end(harness_start(argv, &(struct harness_options){.fd = ends[0], .limit_ms = 60000}));
+	close(ends[0]);
+	close(ends[1]);
+	pipeline_expect(&run, 75, 3, 0);
+}
 
 static void test_shards(void **state)
 {
@@ -161,6 +203,8 @@ static void test_names_of_keys_that_come_again(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_the_reader_of_a_pipe_is_killed),
+    cmocka_unit_test(test_a_full_disk_behind_a_pipe),
+    cmocka_unit_test(test_the_limit_and_the_end),
     cmocka_unit_test(test_shards),
     cmocka_unit_test(test_one_item),
     cmocka_unit_test(test_bad_lines_fail_alone),
