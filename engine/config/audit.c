@@ -5,9 +5,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 struct audit {
@@ -116,21 +118,36 @@ static void folder_of(const char *path, char *to, size_t size)
 	to[length < size ? length : size - 1] = '\0';
 }
 
+/* Why nothing can be made in a directory; 0: it can. In those where the kernel shows what it knows not even root can,
+ * whatever their modes say. */
+static int folder_error(const char *folder)
+{
+	struct stat status;
+	struct statfs where;
+
+	if (stat(folder, &status) != 0)
+		return errno;
+	if (!S_ISDIR(status.st_mode))
+		return ENOTDIR;
+	if (statfs(folder, &where) == 0 && (where.f_type == PROC_SUPER_MAGIC || where.f_type == SYSFS_MAGIC))
+		return EPERM;
+	return access(folder, W_OK | X_OK) == 0 ? 0 : errno;
+}
+
 /* Why a file (or, if it is to be one, a directory) of this name cannot be written; 0: it can. */
 static int write_error(const char *path, bool directory)
 {
 	char folder[PATH_MAX];
 	struct stat status;
 
-	if (stat(path, &status) == 0) {
-		if (directory != S_ISDIR(status.st_mode))
-			return directory ? ENOTDIR : EISDIR;
-		return access(path, W_OK | (directory ? X_OK : 0)) == 0 ? 0 : errno;
-	}
+	if (stat(path, &status) == 0 && directory)
+		return folder_error(path);
+	if (stat(path, &status) == 0)
+		return S_ISDIR(status.st_mode) ? EISDIR : access(path, W_OK) == 0 ? 0 : errno;
 	if (errno != ENOENT)
 		return errno;
 	folder_of(path, folder, sizeof(folder));
-	return access(folder, W_OK | X_OK) == 0 ? 0 : errno;
+	return folder_error(folder);
 }
 
 /* Do the names lead to one file, whether it is there yet or not? */
@@ -278,10 +295,7 @@ static void look_folder(const struct audit *audit, const struct given *given)
 	do
 		folder_of(folder, folder, sizeof(folder));
 	while (stat(folder, &status) != 0 && errno == ENOENT && strcmp(folder, ".") != 0);
-	int system = stat(folder, &status) != 0         ? errno
-	             : !S_ISDIR(status.st_mode)         ? ENOTDIR
-	             : access(folder, W_OK | X_OK) != 0 ? errno
-	                                                : 0;
+	int system = folder_error(folder);
 	if (system)
 		kk_diagnostic_error(audit->diagnostics, given->place, NULL,
 		                    "stage \"%.80s\": option \"%.80s\": cannot write into %.200s: %s",
