@@ -22,13 +22,13 @@ BEGIN {
 	may["config"] = "graph/plan.h graph/build.h worker/name.h"
 	may["graph"] = "config/ run/run.h"
 	may["run"] = "graph/plan.h"
-	may["report"] = "graph/plan.h run/run.h"
+	may["report"] = "graph/plan.h run/run.h config/conceal.h config/utf8.h"
 	may["ledger"] = "graph/plan.h run/run.h"
 	may["worker"] = "graph/plan.h graph/condition.h run/ config/ sandbox/ report/report.h report/text.h " \
 		"report/redact.h ledger/ledger.h"
 	may["sandbox"] = "graph/plan.h"
 	may["supervisor"] = "graph/ config/ run/run.h worker/worker.h report/report.h ledger/ledger.h"
-	may["cli"] = "graph/ config/ run/run.h supervisor/supervisor.h supervisor/outcome.h worker/worker.h report/"
+	may["cli"] = "graph/ config/ run/run.h supervisor/supervisor.h worker/worker.h report/"
 }
 
 function rule(name, pattern, files, text)

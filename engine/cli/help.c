@@ -2,6 +2,7 @@
 #include "cli/arguments.h"
 #include "cli/cli.h"
 #include "cli/verb.h"
+#include "config/exit.h"
 #include "config/field.h"
 #include "config/module.h"
 #include "config/option.h"
@@ -11,7 +12,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { EXIT_USAGE = 2, MIN_COLUMNS = 40, MAX_COLUMNS = 110, INDENT = 6 };
+enum { MIN_COLUMNS = 40, MAX_COLUMNS = 110, INDENT = 6 };
 
 /* ---- text in lines */
 
@@ -81,9 +82,7 @@ static void print_option(const struct kk_option *row)
 
 static void print_stage(const struct kk_stage *stage)
 {
-	static const char *const kinds[] = {[KK_SOURCE] = "source", [KK_TRANSFORM] = "transform", [KK_SINK] = "sink"};
-
-	printf("%s (%s%s)\n", stage->name, kinds[stage->kind], stage->submit ? ", many items in flight" : "");
+	printf("%s (%s%s)\n", stage->name, kk_module_kind(stage->kind), stage->submit ? ", many items in flight" : "");
 	print_wrapped(stage->text, 2);
 	if (stage->options && stage->options->name)
 		fputs("\nOptions, under `with:`\n", stdout);
@@ -160,7 +159,7 @@ static int help_stage(const char *use)
 	fprintf(stderr, "kakehi help: %s\n", error.text);
 	if (*nearest || verb)
 		fprintf(stderr, "        did you mean \"%s\"?\n", *nearest ? nearest : verb);
-	return EXIT_USAGE;
+	return KK_EXIT_USAGE;
 }
 
 int kk_cli_help(int argc, char **argv)
@@ -168,7 +167,7 @@ int kk_cli_help(int argc, char **argv)
 	struct kk_asked asked = {0};
 
 	if (kk_arguments_read(&asked, kk_arguments_none, 0, 1, argc, argv) < 0)
-		return EXIT_USAGE;
+		return KK_EXIT_USAGE;
 	if (!asked.operand_count) {
 		kk_verb_usage(stdout);
 		return 0;

@@ -2,6 +2,7 @@
 /* kakehi init: reads nothing, produces a config that runs as it is, and an item for it. */
 #include "cli/arguments.h"
 #include "cli/cli.h"
+#include "config/exit.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,8 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { EXIT_USAGE = 2, EXIT_IO = 74 };
 
 static const char config[] =
     "# A first pipeline: it takes the files under in/ and keeps a copy of each under out/.\n"
@@ -117,6 +116,6 @@ int kk_cli_init(int argc, char **argv)
 	struct kk_asked asked = {0};
 
 	if (kk_arguments_read(&asked, kk_arguments_none, 0, 1, argc, argv) < 0)
-		return EXIT_USAGE;
-	return init(asked.operand_count ? asked.operands[0] : ".") == 0 ? 0 : EXIT_IO;
+		return KK_EXIT_USAGE;
+	return init(asked.operand_count ? asked.operands[0] : ".") == 0 ? 0 : KK_EXIT_IO;
 }

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/arguments.h"
 #include "cli/cli.h"
+#include "config/exit.h"
 #include "config/module.h"
 #include <stdio.h>
 #include <string.h>
-
-enum { EXIT_USAGE = 2, EXIT_FAILED = 70 };
-
-static const char *const kinds[] = {[KK_SOURCE] = "source", [KK_TRANSFORM] = "transform", [KK_SINK] = "sink"};
 
 static void print_modules(const struct kk_module *list, size_t count)
 {
@@ -20,7 +17,7 @@ static void print_modules(const struct kk_module *list, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		const struct kk_stage *stage = list[i].stage;
 		if (stage)
-			printf("%-*s  %-9s  %s\n", (int)width, stage->name, kinds[stage->kind], stage->text);
+			printf("%-*s  %-9s  %s\n", (int)width, stage->name, kk_module_kind(stage->kind), stage->text);
 		else
 			fprintf(stderr, "kakehi list: %s\n", list[i].error.text);
 	}
@@ -35,10 +32,10 @@ int kk_cli_list(int argc, char **argv)
 	size_t count = 0;
 
 	if (kk_arguments_read(&(struct kk_asked){0}, kk_arguments_none, 0, 0, argc, argv) < 0)
-		return EXIT_USAGE;
+		return KK_EXIT_USAGE;
 	if (kk_module_list(&list, &count, &error) != KK_OK) {
 		fprintf(stderr, "kakehi list: %s\n", error.text);
-		return EXIT_FAILED;
+		return KK_EXIT_INTERNAL;
 	}
 	print_modules(list, count);
 	kk_module_list_free(list, count);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* engine/cli/main.c - reads argv and the environment, produces the call of one verb, or a worker. */
 #include "cli/verb.h"
+#include "config/exit.h"
 #include "config/quantity.h"
 #include "worker/worker.h"
 #include <limits.h>
@@ -9,15 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { EXIT_USAGE = 2, EXIT_IO = 74 };
-
 static int start_worker(const char *descriptor)
 {
 	uint64_t fd;
 
 	if (kk_quantity_unsigned(descriptor, &fd, NULL) != KK_OK || fd > INT_MAX) {
 		fprintf(stderr, "kakehi: %s is for the program itself; do not set it\n", KK_WORKER_VARIABLE);
-		return EXIT_USAGE;
+		return KK_EXIT_USAGE;
 	}
 	return kk_worker_main((int)fd);
 }
@@ -48,13 +47,13 @@ static int run_verb(int argc, char **argv)
 	if (nearest)
 		fprintf(stderr, "        did you mean \"%s\"?\n", nearest);
 	fputs("        `kakehi help` lists them all\n", stderr);
-	return EXIT_USAGE;
+	return KK_EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
 {
 	const char *worker = getenv(KK_WORKER_VARIABLE);
-	int code = EXIT_USAGE;
+	int code = KK_EXIT_USAGE;
 
 	if (worker)
 		return start_worker(worker);
@@ -71,6 +70,6 @@ int main(int argc, char **argv)
 	}
 	/* a full disk or a closed pipe must not pass for success */
 	if (fflush(stdout) != 0 && code == 0)
-		code = EXIT_IO;
+		code = KK_EXIT_IO;
 	return code;
 }

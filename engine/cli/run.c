@@ -5,17 +5,15 @@
 #include "cli/cli.h"
 #include "cli/outline.h"
 #include "config/describe.h"
+#include "config/exit.h"
 #include "graph/plan.h"
 #include "report/report.h"
-#include "supervisor/outcome.h"
 #include "supervisor/supervisor.h"
 #include <kakehi/process.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#define EXIT_USAGE 2
 
 /* A supervisor holds four descriptors for each worker and some for each stage. */
 #define DESCRIPTORS_WANTED 16384
@@ -69,7 +67,7 @@ int kk_cli_run(int argc, char **argv)
 	int exit_code, signal = 0;
 
 	if (kk_arguments_read(&asked, kk_arguments_run, 1, 1, argc, argv) < 0)
-		return EXIT_USAGE;
+		return KK_EXIT_USAGE;
 	asked.describe.file = asked.operands[0];
 	raise_descriptor_limit();
 	exit_code = kk_describe(&asked.describe, &plan, &text);

@@ -5,13 +5,12 @@
 #include "cli/arguments.h"
 #include "cli/cli.h"
 #include "config/config.h"
+#include "config/exit.h"
 #include "config/field.h"
 #include "config/module.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { EXIT_USAGE = 2, EXIT_FAILED = 70 };
 
 #define EXACT 9007199254740992.0 /* 2^53: beyond it a double is no bound to state */
 
@@ -391,10 +390,10 @@ int kk_cli_schema(int argc, char **argv)
 	size_t count = 0;
 
 	if (kk_arguments_read(&(struct kk_asked){0}, kk_arguments_none, 0, 0, argc, argv) < 0)
-		return EXIT_USAGE;
+		return KK_EXIT_USAGE;
 	if (kk_module_list(&list, &count, &error) != KK_OK) {
 		fprintf(stderr, "kakehi schema: %s\n", error.text);
-		return EXIT_FAILED;
+		return KK_EXIT_INTERNAL;
 	}
 	json.modules = list;
 	json.module_count = count;

@@ -4,10 +4,9 @@
 #include "cli/cli.h"
 #include "cli/outline.h"
 #include "config/describe.h"
+#include "config/exit.h"
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { EXIT_USAGE = 2, EXIT_FAILED = 70 };
 
 static void tell(const char *verb, const char *text)
 {
@@ -39,11 +38,11 @@ int kk_cli_validate(int argc, char **argv)
 	int code = 0;
 
 	if (kk_arguments_read(&asked, kk_arguments_config, 1, -1, argc, argv) < 0)
-		return EXIT_USAGE;
+		return KK_EXIT_USAGE;
 	for (int i = 0; i < asked.operand_count; i++) {
 		int one = validate(&asked, asked.operands[i]);
 		/* of several failures, one of the program itself is the one to tell */
-		if (!code || one == EXIT_FAILED)
+		if (!code || one == KK_EXIT_INTERNAL)
 			code = one;
 	}
 	return code;
@@ -55,7 +54,7 @@ int kk_cli_config(int argc, char **argv)
 	char *config = NULL, *text = NULL;
 
 	if (kk_arguments_read(&asked, kk_arguments_config, 1, 1, argc, argv) < 0)
-		return EXIT_USAGE;
+		return KK_EXIT_USAGE;
 	asked.describe.file = asked.operands[0];
 	int code = kk_describe_config(&asked.describe, &config, &text);
 	tell("config", text);
@@ -73,7 +72,7 @@ int kk_cli_graph(int argc, char **argv)
 	char *text = NULL;
 
 	if (kk_arguments_read(&asked, kk_arguments_config, 1, 1, argc, argv) < 0)
-		return EXIT_USAGE;
+		return KK_EXIT_USAGE;
 	asked.describe.file = asked.operands[0];
 	int code = kk_describe(&asked.describe, &plan, &text);
 	tell("graph", text);

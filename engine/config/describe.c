@@ -3,6 +3,7 @@
 #include "config/audit.h"
 #include "config/config.h"
 #include "config/effective.h"
+#include "config/exit.h"
 #include "config/resolve.h"
 #include "graph/build.h"
 #include "graph/plan.h"
@@ -17,10 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EXIT_FAILED = 70, EXIT_CONFIG = 78 };
-
 #define MAX_FILE_BYTES (1024 * 1024)
 #define DEADLINE_MS    10000
+#define TRIES          3 /* of a child that is killed by somebody else */
 
 /* The descriptors of the child. What a module prints goes where the diagnostics go. */
 enum { FD_TEXT = 2, FD_PLAN = 3, FD_STAGE = 4, FD_LIFELINE = 5 };
@@ -99,7 +99,7 @@ static void *make_result(const struct job *job, struct kk_diagnostics *diagnosti
 
 static int describe(const struct job *job, FILE *messages)
 {
-	int code = EXIT_FAILED;
+	int code = KK_EXIT_INTERNAL;
 	size_t bytes = 0;
 	void *result = NULL;
 	struct kk_diagnostics *diagnostics = kk_diagnostics_new(job->file, job->text, job->size);
@@ -107,12 +107,12 @@ static int describe(const struct job *job, FILE *messages)
 	if (diagnostics) {
 		kk_diagnostics_set(diagnostics, job->request->sets, job->request->set_count);
 		result = make_result(job, diagnostics, &bytes);
-		code = result ? 0 : kk_diagnostics_count(diagnostics) ? EXIT_CONFIG : EXIT_FAILED;
+		code = result ? 0 : kk_diagnostics_count(diagnostics) ? KK_EXIT_CONFIG : KK_EXIT_INTERNAL;
 		if (kk_diagnostics_write(diagnostics, messages) != KK_OK)
-			code = EXIT_FAILED;
+			code = KK_EXIT_INTERNAL;
 	}
 	if (result && write_all(FD_PLAN, result, bytes) != KK_OK)
-		code = EXIT_FAILED;
+		code = KK_EXIT_INTERNAL;
 	free(result);
 	kk_diagnostics_free(diagnostics);
 	return code;
@@ -121,10 +121,10 @@ static int describe(const struct job *job, FILE *messages)
 static int child_main(void *argument)
 {
 	FILE *messages = fdopen(FD_TEXT, "w");
-	int code = messages ? describe(argument, messages) : EXIT_FAILED;
+	int code = messages ? describe(argument, messages) : KK_EXIT_INTERNAL;
 
 	if (messages && fflush(messages) != 0)
-		code = EXIT_FAILED;
+		code = KK_EXIT_INTERNAL;
 	return code;
 }
 
@@ -309,32 +309,33 @@ static bool is_sound(const struct job *job, const struct intake *intake)
 	return kk_plan_check((const struct kk_plan *)(const void *)intake->bytes, intake->size) == 0;
 }
 
-/* Runs the child and judges it; what there is to tell goes to `to`. */
-static int run_child(const struct job *job, char **result, FILE *to)
+/* Runs the child and judges it; what there is to tell goes to `to`. *killed: it was, and not by us. */
+static int run_child(const struct job *job, char **result, FILE *to, bool *killed)
 {
 	struct intake intakes[INTAKES] = {[TEXT] = {.fds = {-1, -1}, .limit = 4 << 20},
 	                                  [PLAN] = {.fds = {-1, -1}, .limit = 64 << 20},
 	                                  [STAGE] = {.fds = {-1, -1}, .limit = 1 << 20}};
 	struct kk_error error = {0};
 	struct kk_process_end end = {0};
-	int code = EXIT_FAILED, status = open_intakes(intakes);
+	int code = KK_EXIT_INTERNAL, status = open_intakes(intakes);
 	struct kk_process *process = status == KK_OK ? start_child(job, intakes, &error) : NULL;
 
 	if (!process) {
 		fprintf(to, "%s: error: cannot start the check of the config: %s\n", job->file,
 		        error.code ? error.text : strerror(errno));
 		close_intakes(intakes);
-		return EXIT_FAILED;
+		return KK_EXIT_INTERNAL;
 	}
 	status = collect(intakes, process, job->request->deadline);
 	if (status != KK_OK)
 		kk_process_kill_group(process, SIGKILL);
 	int waited = kk_process_wait(process, -1, &end);
 	kk_process_free(process);
+	*killed = status == KK_OK && waited == KK_OK && end.signal == SIGKILL;
 	if (intakes[TEXT].size)
 		fwrite(intakes[TEXT].bytes, 1, intakes[TEXT].size, to);
-	if (status == KK_OK && waited == KK_OK && end.exited && end.code == EXIT_CONFIG) {
-		code = EXIT_CONFIG;
+	if (status == KK_OK && waited == KK_OK && end.exited && end.code == KK_EXIT_CONFIG) {
+		code = KK_EXIT_CONFIG;
 	} else if (status != KK_OK || waited != KK_OK || !end.exited || end.code != 0) {
 		write_failure(to, job->file, intakes, status, &end);
 	} else if (!is_sound(job, &intakes[PLAN])) {
@@ -348,32 +349,45 @@ static int run_child(const struct job *job, char **result, FILE *to)
 	return code;
 }
 
+/* As run_child, but what is told is *text; NULL: out of memory. */
+static int try_child(const struct job *job, char **result, char **text, bool *killed)
+{
+	size_t size = 0;
+	int code = KK_EXIT_INTERNAL;
+	FILE *to = open_memstream(text, &size);
+
+	*killed = false;
+	if (to)
+		code = run_child(job, result, to, killed);
+	if (to && fclose(to) != 0) {
+		free(*text);
+		*text = NULL;
+	}
+	return code;
+}
+
 static int describe_as(const struct kk_describe_request *request, bool effective, char **result, char **text)
 {
 	struct job job = {.request = request, .file = request->file, .effective = effective};
 	char *config = NULL;
-	size_t size = 0;
-	int code = EXIT_FAILED;
+	int code = KK_EXIT_CONFIG;
+	bool killed = true;
 
 	*result = NULL;
 	*text = NULL;
-	FILE *to = open_memstream(text, &size);
-	if (!to)
-		return code;
 	if (strcmp(job.file, "-") == 0)
 		job.file = "<stdin>";
 	if (read_file(request->file, &config, &job.size) == KK_OK) {
 		job.text = config;
-		code = run_child(&job, result, to);
-	} else {
-		fprintf(to, "%s: error: cannot read the config: %s\n", job.file, strerror(errno));
-		code = EXIT_CONFIG;
-	}
-	free(config);
-	if (fclose(to) != 0) {
-		free(*text);
+		for (int i = 0; i < TRIES && killed; i++) {
+			free(*text);
+			*text = NULL;
+			code = try_child(&job, result, text, &killed);
+		}
+	} else if (asprintf(text, "%s: error: cannot read the config: %s\n", job.file, strerror(errno)) < 0) {
 		*text = NULL;
 	}
+	free(config);
 	return code;
 }
 

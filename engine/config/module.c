@@ -15,6 +15,13 @@
 #define MAX_DIRS 32
 #define MAX_NAME 100
 
+const char *kk_module_kind(enum kk_stage_kind kind)
+{
+	static const char *const kinds[] = {[KK_SOURCE] = "source", [KK_TRANSFORM] = "transform", [KK_SINK] = "sink"};
+
+	return kinds[kind];
+}
+
 /* Where stages are looked for, in this order. */
 struct search {
 	char dir[MAX_DIRS][PATH_MAX];

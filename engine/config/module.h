@@ -21,6 +21,9 @@ struct kk_module {
 	struct kk_error error;
 };
 
+/* kk_module_kind - how people call a kind of stage. Static. */
+const char *kk_module_kind(enum kk_stage_kind kind);
+
 /* kk_module_find - the file of the stage called `use`: a name is looked for in $KAKEHI_STAGES, then in `stages/` beside
  * the program, then where stages are installed; a `use` with a '/' is a path. *path is absolute and the caller's to
  * free. 0, KK_ERR_MISSING (`nearest`, if not NULL, gets the name that was probably meant or "", `nearest_size` bytes)

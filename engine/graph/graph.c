@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "graph/graph.h"
+#include "config/module.h"
 #include "config/nearest.h"
 #include "graph/ordering.h"
 #include <kakehi/error.h>
@@ -53,13 +54,12 @@ static void check_names(const struct links *links)
 
 static void check_kinds(const struct links *links)
 {
-	static const char *const kinds[] = {[KK_SOURCE] = "source", [KK_TRANSFORM] = "transform", [KK_SINK] = "sink"};
 	const struct kk_config_stage *source = &links->config->source;
 
 	if (source->stage && source->stage->kind != KK_SOURCE)
 		kk_diagnostic_error(links->diagnostics, source->use.place, NULL,
 		                    "\"%.80s\" is a %s; the source must be a stage that makes items", source->use.text,
-		                    kinds[source->stage->kind]);
+		                    kk_module_kind(source->stage->kind));
 	if (source->workers.value != 1)
 		kk_diagnostic_error(links->diagnostics, source->workers.place, NULL, "a source has 1 worker, not %llu",
 		                    (unsigned long long)source->workers.value);

@@ -4,18 +4,9 @@
 #ifndef ENGINE_SUPERVISOR_OUTCOME_H
 #define ENGINE_SUPERVISOR_OUTCOME_H
 
+#include "config/exit.h"
 #include "run/run.h"
 #include <stdbool.h>
-
-enum kk_exit {
-	KK_EXIT_DONE = 0,
-	KK_EXIT_FAILED = 1,    /* finished, some items failed; or max_failures reached        */
-	KK_EXIT_INTERNAL = 70, /* shared memory, accounting, a crash loop                     */
-	KK_EXIT_IO = 74,       /* a full disk: state kept                                     */
-	KK_EXIT_EARLY = 75,    /* a limit stopped it: the same command continues              */
-	KK_EXIT_CONFIG = 78,   /* the config is wrong, or asks for more memory than there is  */
-	KK_EXIT_SIGNAL = 128,  /* + the signal, which is re-raised                            */
-};
 
 /* Zero-initialise it; filled by the supervisor as things happen. The first failure counts. */
 struct kk_outcome {

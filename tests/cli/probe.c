@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A stage that misbehaves, as its options say, when it is asked what it needs. */
+#include <fcntl.h>
 #include <kakehi/stage.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,8 +16,8 @@ struct options {
 	bool flag;
 };
 
-enum act { WELL, REFUSE, CRASH, HANG, LEAVE, PRINT, ABSURD };
-static const char *const acts[] = {"well", "refuse", "crash", "hang", "leave", "print", "absurd", NULL};
+enum act { WELL, REFUSE, CRASH, HANG, LEAVE, PRINT, ABSURD, KILLED };
+static const char *const acts[] = {"well", "refuse", "crash", "hang", "leave", "print", "absurd", "killed", NULL};
 
 #define AT(field) offsetof(struct options, field)
 static const struct kk_option rows[] = {
@@ -61,6 +62,11 @@ static int plan(const void *given, struct kk_demand *demand, char *why, size_t w
 		return 0;
 	case ABSURD:
 		demand->in_flight = 0;
+		return 0;
+	case KILLED:
+		/* once, if there is a file to remember it by */
+		if (!*options->word || open(options->word, O_WRONLY | O_CREAT | O_EXCL, 0600) >= 0)
+			raise(SIGKILL);
 		return 0;
 	case WELL:
 		break;

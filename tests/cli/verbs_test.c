@@ -108,7 +108,7 @@ static void test_help_of_a_stage(void **state)
 	                               "\n"
 	                               "Options, under `with:`\n"
 	                               "\n"
-	                               "  act: well | refuse | crash | hang | leave | print | absurd; default well\n"
+	                               "  act: well | refuse | crash | hang | leave | print | absurd | killed; default well\n"
 	                               "      What to do.\n"
 	                               "\n"
 	                               "  number: integer, -5 to 5 items; default none\n"

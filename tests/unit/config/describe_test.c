@@ -64,6 +64,21 @@ static void test_crash_is_told(void **state)
 	assert_non_null(strstr(described.text, "stage \"suspect\""));
 }
 
+/* By whoever is short of memory, say: that is no fault of the config. */
+static void test_who_is_killed_is_asked_again(void **state)
+{
+	struct described described = describe(harness_text("act: killed, word: %s", harness_path("killed")), 0);
+
+	(void)state;
+	assert_string_equal(described.text, "");
+	assert_int_equal(described.code, 0);
+	free(described.plan);
+	described = describe("act: killed", 0);
+	assert_int_equal(described.code, 70);
+	assert_null(described.plan);
+	assert_non_null(strstr(described.text, "stage \"suspect\" ended the check of its options: killed by SIGKILL"));
+}
+
 static void test_hang_is_ended(void **state)
 {
 	uint64_t start = harness_now_ms();
@@ -96,8 +111,11 @@ static void test_wrong_config(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_plan_arrives),  cmocka_unit_test(test_crash_is_told),
-    cmocka_unit_test(test_hang_is_ended), cmocka_unit_test(test_leaving_is_no_success),
+    cmocka_unit_test(test_plan_arrives),
+    cmocka_unit_test(test_crash_is_told),
+    cmocka_unit_test(test_who_is_killed_is_asked_again),
+    cmocka_unit_test(test_hang_is_ended),
+    cmocka_unit_test(test_leaving_is_no_success),
     cmocka_unit_test(test_wrong_config),
 };
 HARNESS_MAIN(tests)
