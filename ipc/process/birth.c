@@ -151,11 +151,23 @@ static int set_limits(const struct kk_process_spec *spec)
 	return 0;
 }
 
-static void reset_signals(void)
+/* What a terminal sent to our parent's group before we had left it was not meant for us; to ignore it drops it. */
+static void drop_signals_of_terminal(void)
+{
+	static const int signals[] = {SIGINT, SIGQUIT, SIGHUP, SIGTSTP};
+	struct sigaction action = {.sa_handler = SIG_IGN};
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		sigaction(signals[i], &action, NULL);
+}
+
+static void reset_signals(const struct kk_process_spec *spec)
 {
 	struct sigaction action = {.sa_handler = SIG_DFL};
 	sigset_t none;
 
+	if (spec->own_group)
+		drop_signals_of_terminal();
 	/* Fails for SIGKILL, SIGSTOP and libc's own, which need no reset. */
 	for (int signal = 1; signal < NSIG; signal++)
 		sigaction(signal, &action, NULL);
@@ -239,7 +251,7 @@ void kk_birth_run(struct kk_birth *birth)
 	failure.step = KK_BIRTH_DIRECTORY;
 	if (spec->directory && chdir(spec->directory) < 0)
 		goto stillborn;
-	reset_signals();
+	reset_signals(spec);
 	if (birth->order) {
 		if (birth->order->serve)
 			kk_serve_undisturbed();

@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 
 static void expect_drained(int signal)
 {
@@ -65,10 +66,39 @@ static void test_interrupt_twice_leaves_at_once(void **state)
 	harness_server_stop(origin);
 }
 
+static bool has_begun(void *program)
+{
+	return strstr(harness_out(program), "\"event\":\"start\"") != NULL;
+}
+
+/* ^C of a terminal reaches all that are in the program's group at that moment, which its workers are when they are
+ * born: it is not meant for them. */
+static void test_interrupt_while_workers_are_born(void **state)
+{
+	enum { ROUNDS = 20 };
+	const char *const argv[] = {"setsid", KAKEHI_BUILD_DIR "/kakehi", "run", "--json", "pipeline.yaml", NULL};
+
+	(void)state;
+	pipeline_config("pipeline: born\nmemory: 64MiB\ngroups: 64\n"
+	                "source: { use: generate, with: { count: 1000000000 } }\n"
+	                "stages: [ { name: pass, use: pass, workers: 8 }, { name: end, use: discard } ]\n");
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		struct harness_program *program = harness_start(argv, &(struct harness_options){.limit_ms = 30000});
+		struct run run;
+		assert_true(harness_wait_until(has_begun, program, 20000));
+		nanosleep(&(struct timespec){.tv_nsec = 400000L * i}, NULL); /* another moment each time */
+		kill(-harness_pid(program), SIGINT);
+		run = pipeline_end(program);
+		if (run.signal != SIGINT || run.deaths > 0 || run.left > 0)
+			fail_msg("exit %d, signal %d, %s\n%s", run.exit_code, run.signal, run.end, run.err);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_interrupt_once_drains),
     cmocka_unit_test(test_terminate_drains),
     cmocka_unit_test(test_interrupt_twice_leaves_at_once),
+    cmocka_unit_test(test_interrupt_while_workers_are_born),
 };
 
 HARNESS_MAIN(tests)
