@@ -7,7 +7,7 @@
 static const char *const suspects[] = {"sig",    "token",      "key",  "secret", "password",
                                        "passwd", "credential", "auth", "cookie"};
 
-static bool is_suspect(const char *name, size_t length)
+bool kk_conceal_suspect(const char *name, size_t length)
 {
 	for (size_t i = 0; i < sizeof(suspects) / sizeof(*suspects); i++) {
 		size_t part = strlen(suspects[i]);
@@ -19,18 +19,13 @@ static bool is_suspect(const char *name, size_t length)
 	return false;
 }
 
-bool kk_conceal_suspect(const char *name)
-{
-	return is_suspect(name, strlen(name));
-}
-
 /* name=value&name=value, up to `end` */
 static void cover_query(char *at, const char *end)
 {
 	while (at < end) {
 		char *next = memchr(at, '&', (size_t)(end - at)), *stop = next ? next : at + (end - at);
 		char *value = memchr(at, '=', (size_t)(stop - at));
-		if (value && is_suspect(at, (size_t)(value - at)))
+		if (value && kk_conceal_suspect(at, (size_t)(value - at)))
 			memset(value + 1, '*', (size_t)(stop - value - 1));
 		at = stop + 1;
 	}

@@ -11,8 +11,8 @@
  * `text`, one for each byte, so that everything else keeps its place. Returns `length`. */
 size_t kk_conceal_urls(char *text, size_t length);
 
-/* kk_conceal_suspect - is this the name of an option that usually holds a secret (token, password, ...)? For options
- * of stages whose rows are not known. */
-bool kk_conceal_suspect(const char *name);
+/* kk_conceal_suspect - is this, `length` bytes, the name of an option or of a query's parameter that usually holds a
+ * secret (token, password, ...)? */
+bool kk_conceal_suspect(const char *name, size_t length);
 
 #endif

@@ -101,7 +101,8 @@ static void hide_secrets(const struct resolving *resolving)
 
 	for (const struct kk_node *member = with ? kk_node_first(with) : NULL; member; member = kk_node_next(member)) {
 		const struct kk_option *row = find_row(resolving->rows, kk_node_key(member));
-		if (row ? !(row->flags & KK_OPTION_SECRET) : !kk_conceal_suspect(kk_node_key(member)))
+		if (row ? !(row->flags & KK_OPTION_SECRET)
+		        : !kk_conceal_suspect(kk_node_key(member), strlen(kk_node_key(member))))
 			continue;
 		for (const struct kk_node *one = member; one; one = kk_node_replaced(one))
 			hide_texts(resolving, one);

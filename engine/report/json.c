@@ -174,7 +174,7 @@ void kk_json_end(struct kk_text *text, const struct kk_view *view, const struct 
 		if (end->counts.by_class[c] == 0)
 			continue;
 		begin(text, "failures");
-		add_string(text, "class", kk_fail_class_name((enum kk_fail_class)c));
+		add_string(text, "class", kk_text_class((enum kk_fail_class)c));
 		add_number(text, "count", end->counts.by_class[c]);
 		kk_text_add(text, "}\n");
 	}

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report/redact.h"
-#include <stdbool.h>
+#include "config/conceal.h"
 #include <string.h>
-#include <strings.h>
-
-/* Parts of the names of query parameters whose values give access. */
-static const char *const secret[] = {"sig", "token", "key", "secret", "password", "credential", "auth"};
 
 struct copy {
 	char *at;
@@ -21,20 +17,11 @@ static void put(struct copy *to, const char *text, size_t length)
 	to->room -= length;
 }
 
-static bool is_secret(const char *name, size_t length)
-{
-	for (size_t i = 0; i < sizeof(secret) / sizeof(*secret); i++)
-		for (size_t at = 0; at + strlen(secret[i]) <= length; at++)
-			if (strncasecmp(name + at, secret[i], strlen(secret[i])) == 0)
-				return true;
-	return false;
-}
-
 static void put_query(struct copy *to, const char *query)
 {
 	while (*query) {
 		size_t name = strcspn(query, "=&#"), all = strcspn(query, "&");
-		if (query[name] == '=' && is_secret(query, name)) {
+		if (query[name] == '=' && kk_conceal_suspect(query, name)) {
 			put(to, query, name + 1);
 			put(to, "***", 3);
 		} else {

@@ -4,17 +4,6 @@
 #include "report/view.h"
 #include <string.h>
 
-static const char *const class_names[KK_FAIL_CLASS_COUNT] = {
-#define KK_X(name, word) [KK_FAIL_##name] = word,
-    KK_FAIL_CLASSES(KK_X)
-#undef KK_X
-};
-
-const char *kk_fail_class_name(enum kk_fail_class class)
-{
-	return (unsigned)class < KK_FAIL_CLASS_COUNT ? class_names[class] : "other";
-}
-
 static void add_safe_line(struct kk_text *text, const char *label, const char *from)
 {
 	kk_text_add(text, "%s", label);
@@ -37,7 +26,8 @@ static void add_failures(struct kk_text *text, const struct kk_run_counts *count
 	for (unsigned c = 0; c < KK_FAIL_CLASS_COUNT; c++) {
 		if (counts->by_class[c] == 0)
 			continue;
-		kk_text_add(text, "%s%s %llu", before, class_names[c], (unsigned long long)counts->by_class[c]);
+		kk_text_add(text, "%s%s %llu", before, kk_text_class((enum kk_fail_class)c),
+		            (unsigned long long)counts->by_class[c]);
 		before = ", ";
 	}
 	if (counts->failed)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A growing block of text. */
 #include "report/text.h"
+#include "config/utf8.h"
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -64,19 +65,13 @@ void kk_text_append(struct kk_text *text, struct kk_text *from)
 /* The length of the UTF-8 character at `at`, its code point in *point; 0 if these bytes are none. */
 static size_t next_character(const unsigned char *at, size_t left, uint32_t *point)
 {
-	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t n = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf5 ? 4 : 0;
+	size_t n = kk_utf8_length((const char *)at, left);
 
-	if (n == 0 || n > left)
+	if (n == 0)
 		return 0;
 	*point = n == 1 ? at[0] : at[0] & (0x7fu >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((at[i] & 0xc0) != 0x80)
-			return 0;
+	for (size_t i = 1; i < n; i++)
 		*point = *point << 6 | (at[i] & 0x3f);
-	}
-	if (*point < smallest[n] || *point > 0x10ffff || (*point >= 0xd800 && *point <= 0xdfff))
-		return 0;
 	return n;
 }
 
@@ -232,6 +227,17 @@ void kk_text_free(struct kk_text *text)
 {
 	free(text->at);
 	*text = (struct kk_text){0};
+}
+
+const char *kk_text_class(enum kk_fail_class class)
+{
+	static const char *const words[] = {
+#define KK_X(name, word) [KK_FAIL_##name] = word,
+	    KK_FAIL_CLASSES(KK_X)
+#undef KK_X
+	};
+
+	return words[(unsigned)class < KK_FAIL_CLASS_COUNT ? class : KK_FAIL_OTHER];
 }
 
 const char *kk_text_rate(double rate, char *to, size_t size)

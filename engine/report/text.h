@@ -7,6 +7,7 @@
 #ifndef ENGINE_REPORT_TEXT_H
 #define ENGINE_REPORT_TEXT_H
 
+#include <kakehi/stage.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,6 +36,8 @@ unsigned kk_text_columns(const char *from, size_t length);
 int kk_text_write(struct kk_text *text, int fd, int wait_ms);
 void kk_text_free(struct kk_text *text);
 
+/* kk_text_class - the word of a failure class. */
+const char *kk_text_class(enum kk_fail_class class);
 /* kk_text_rate - "0.3", "98.2", "1234", "15.2k", "1.1M": at most five characters for what is below 10^12. */
 const char *kk_text_rate(double rate, char *to, size_t size);
 /* kk_text_span - a span of time: "4.2 s", "3:07", "2:15:00". */

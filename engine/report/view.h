@@ -43,7 +43,4 @@ void kk_json_death(struct kk_text *text, const struct kk_view *view, const struc
 /* kk_json_end - failures by class, one record each, then the end. */
 void kk_json_end(struct kk_text *text, const struct kk_view *view, const struct kk_report_end *end);
 
-/* kk_fail_class_name - the word of a failure class. */
-const char *kk_fail_class_name(enum kk_fail_class class);
-
 #endif

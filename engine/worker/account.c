@@ -2,6 +2,7 @@
 #include "worker/account.h"
 #include "report/redact.h"
 #include "worker/name.h"
+#include "worker/pair.h"
 #include <kakehi/process.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,22 +38,12 @@ enum kk_fail_class account_class(const struct account *about)
 	                                                     : KK_FAIL_OTHER;
 }
 
-const char *account_class_word(enum kk_fail_class class)
-{
-	static const char *const words[] = {
-#define KK_X(name, word) word,
-	    KK_FAIL_CLASSES(KK_X)
-#undef KK_X
-	};
-	return words[class];
-}
-
 void account_letter(const struct account *about, char to[ACCOUNT_LETTER_SIZE])
 {
 	char id[KK_NAME_ID_SIZE];
 	item_id(about, id);
 	int length = snprintf(to, ACCOUNT_LETTER_SIZE, "%s.%.64s.%s", id, account_stage(about),
-	                      account_class_word(account_class(about)));
+	                      kk_text_class(account_class(about)));
 	for (int i = 0; i < length && to[i]; i++) {
 		bool plain = (to[i] >= '0' && to[i] <= '9') || (to[i] >= 'A' && to[i] <= 'Z') ||
 		             (to[i] >= 'a' && to[i] <= 'z') || strchr(".-_", to[i]);
@@ -61,23 +52,7 @@ void account_letter(const struct account *about, char to[ACCOUNT_LETTER_SIZE])
 	}
 }
 
-/* ---- fields: name\0value\0 ... */
-
-struct field {
-	const char *name, *value;
-};
-
-/* The pair at *at; false: there is no whole one before `end`. */
-static bool next_field(const char **at, const char *end, struct field *to)
-{
-	const char *value = *at < end ? memchr(*at, 0, (size_t)(end - *at)) : NULL;
-	const char *after = value ? memchr(value + 1, 0, (size_t)(end - value - 1)) : NULL;
-	if (!after)
-		return false;
-	*to = (struct field){*at, value + 1};
-	*at = after + 1;
-	return true;
-}
+/* ---- fields */
 
 /* The pairs of an item, those first that a stage would find first. */
 struct fields {
@@ -106,18 +81,14 @@ static struct fields all_fields(const struct account *about)
 static const char *own_field(const struct account *about, const char *name)
 {
 	struct fields all = all_fields(about);
-	struct field field;
-	while (next_field(&all.at[1], all.end[1], &field))
-		if (strcmp(field.name, name) == 0)
-			return field.value;
-	return NULL;
+	return pair_find(all.at[1], all.end[1], name);
 }
 
 static bool was_named(struct fields all, const char *name)
 {
-	struct field field;
+	struct pair field;
 	for (unsigned part = 0; part < 3; part++)
-		while (next_field(&all.at[part], all.end[part], &field)) {
+		while (pair_next(&all.at[part], all.end[part], &field)) {
 			if (field.name == name)
 				return false;
 			if (strcmp(field.name, name) == 0)
@@ -142,10 +113,10 @@ static void add_fields(struct kk_text *line, const struct account *about)
 {
 	const struct fields all = all_fields(about);
 	struct fields left = all;
-	struct field field;
+	struct pair field;
 	const char *before = "{";
 	for (unsigned part = 0; part < 3; part++)
-		while (next_field(&left.at[part], left.end[part], &field)) {
+		while (pair_next(&left.at[part], left.end[part], &field)) {
 			if (has_column(part, field.name) || was_named(all, field.name))
 				continue;
 			kk_text_add(line, "%s", before);
@@ -176,7 +147,7 @@ void account_failure(struct kk_text *line, const struct account *about)
 	add_begin(line, about);
 	kk_text_add(line, ",\"stage\":");
 	kk_text_json(line, stage, strlen(stage));
-	kk_text_add(line, ",\"class\":\"%s\",\"error\":", account_class_word(account_class(about)));
+	kk_text_add(line, ",\"class\":\"%s\",\"error\":", kk_text_class(account_class(about)));
 	kk_text_json(line, head->text, strnlen(head->text, sizeof(head->text)));
 	if (head->signal)
 		kk_text_add(line, ",\"signal\":\"%s\"", kk_process_signal_name(head->signal, name, sizeof(name)));

@@ -26,7 +26,6 @@ void account_key(const struct account *about, char *to, size_t size);
 /* account_stage, account_class - where and how it failed. */
 const char *account_stage(const struct account *about);
 enum kk_fail_class account_class(const struct account *about);
-const char *account_class_word(enum kk_fail_class class);
 /* account_letter - the file name of a failed item's dead letter: id, stage and class. */
 void account_letter(const struct account *about, char to[ACCOUNT_LETTER_SIZE]);
 

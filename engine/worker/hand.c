@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An item in hand. */
 #include "worker/crew.h"
+#include "worker/pair.h"
 #include <errno.h>
 #include <string.h>
 
@@ -166,24 +167,7 @@ int hand_commit(struct hand *hand, uint64_t bytes)
 	return 0;
 }
 
-/* ---- fields: name\0value\0 ... */
-
-static const char *find_field(const char *fields, uint64_t bytes, const char *name)
-{
-	const char *end = fields + bytes;
-	while (fields < end) {
-		const char *value = memchr(fields, 0, (size_t)(end - fields));
-		if (!value)
-			return NULL;
-		const char *next = memchr(value + 1, 0, (size_t)(end - value - 1));
-		if (!next)
-			return NULL;
-		if (strcmp(fields, name) == 0)
-			return value + 1;
-		fields = next + 1;
-	}
-	return NULL;
-}
+/* ---- fields */
 
 const char *hand_inherited_fields(const struct hand *hand)
 {
@@ -193,13 +177,13 @@ const char *hand_inherited_fields(const struct hand *hand)
 const char *hand_field(const struct hand *hand, const char *name)
 {
 	const struct source_record *record = run_record(hand->worker->run, hand->handle);
-	const char *value = find_field(record->bytes + record->key_bytes, record->field_bytes, name);
-	if (value)
-		return value;
-	value = find_field(hand->fields, hand->field_bytes, name);
-	if (value)
-		return value;
-	return hand->inherited ? find_field(hand_inherited_fields(hand), hand->inherited, name) : NULL;
+	const char *carried = record->bytes + record->key_bytes, *inherited = NULL;
+	const char *value = pair_find(carried, carried + record->field_bytes, name);
+	if (!value)
+		value = pair_find(hand->fields, hand->fields + hand->field_bytes, name);
+	if (!value && hand->inherited)
+		inherited = hand_inherited_fields(hand);
+	return inherited ? pair_find(inherited, inherited + hand->inherited, name) : value;
 }
 
 int hand_set_field(struct hand *hand, const char *name, const char *value)

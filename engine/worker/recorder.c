@@ -125,8 +125,8 @@ static void note_lane_failure(struct recorder *r, const struct account *about)
 	account_key(about, key, sizeof(key));
 	kk_text_safe(&text, about->head->text, strnlen(about->head->text, sizeof(about->head->text)));
 	worker_log(r->worker, r->failures++ < LOUD ? KK_LOG_WARNING : KK_LOG_DEBUG, "failed in %s: %s: %.*s (%s)",
-	           account_stage(about), account_class_word(account_class(about)), (int)text.used,
-	           text.at ? text.at : "", key);
+	           account_stage(about), kk_text_class(account_class(about)), (int)text.used, text.at ? text.at : "",
+	           key);
 	kk_text_free(&text);
 	r->state.by_class[account_class(about)]++;
 	if (r->errors >= 0)

@@ -4,6 +4,7 @@
 #include "report/redact.h"
 #include "report/text.h"
 #include "worker/crew.h"
+#include "worker/pair.h"
 #include <string.h>
 
 static void add_value(struct kk_text *line, const char *value)
@@ -20,13 +21,12 @@ static void add_fields(struct kk_text *line, const struct hand *hand)
 	const bool source = hand->worker->stage == 0;
 	const char *at = source ? record->bytes + record->key_bytes : hand->fields;
 	const char *end = at + (source ? record->field_bytes : hand->field_bytes);
-	for (const char *before = "; "; at < end; before = " ") {
+	struct pair field;
+	for (const char *before = "; "; pair_next(&at, end, &field); before = " ") {
 		kk_text_add(line, "%s", before);
-		add_value(line, at);
-		at += strlen(at) + 1;
+		add_value(line, field.name);
 		kk_text_add(line, "=");
-		add_value(line, at);
-		at += strlen(at) + 1;
+		add_value(line, field.value);
 	}
 }
 

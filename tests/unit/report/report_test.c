@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What people and programs see of a run: escaping, widths, progress on a terminal, summary and NDJSON. */
 #include "fake_run.h"
+#include "report/redact.h"
 #include "report/report.h"
 #include "report/text.h"
 #include "report/view.h"
@@ -275,6 +276,26 @@ static void test_json(void **state)
 	end_world(&world);
 }
 
+/* What a config hides in its messages a key hides in logs and files. */
+static void test_secrets_of_keys(void **state)
+{
+	static const char *const rows[][2] = {
+	    {"plain", "plain"},
+	    {"http://h/a?b=c#d", "http://h/a?b=c#d"},
+	    {"http://me:pass@h/a", "http://***@h/a"},
+	    {"http://h/?x=1&X-Amz-Signature=ab&y=2", "http://h/?x=1&X-Amz-Signature=***&y=2"},
+	    {"http://h/?passwd=ab", "http://h/?passwd=***"},
+	    {"http://h/?session_cookie=ab", "http://h/?session_cookie=***"},
+	};
+	char to[100];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		kk_redact(rows[i][0], to, sizeof(to));
+		assert_string_equal(to, rows[i][1]);
+	}
+}
+
 /* ---- the report on a terminal and elsewhere */
 
 static char *drained(int master)
@@ -484,6 +505,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_progress_fits),
     cmocka_unit_test(test_summary),
     cmocka_unit_test(test_json),
+    cmocka_unit_test(test_secrets_of_keys),
     cmocka_unit_test(test_log_lines_scroll_above_the_progress),
     cmocka_unit_test(test_a_narrower_terminal),
     cmocka_unit_test(test_repeated_lines),
