@@ -6,6 +6,7 @@
  */
 #include "array/layout.h"
 
+#include "head/head.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,19 +45,15 @@ void array_lay_out(struct array_memory *array, enum kk_number kind, uint64_t len
 	memset(array->element, 0, length * number_form(kind)->width);
 }
 
+static const struct head our_head = {
+    .what = "array", .magic = ARRAY_MAGIC, .version = ARRAY_VERSION, .bytes = sizeof(struct array_memory)};
+
 struct kk_array *kk_array_attach(void *memory, uint64_t bytes, struct kk_error *error)
 {
 	struct array_memory *shared = memory;
 	struct kk_array *array = NULL;
-	if (!memory || (uintptr_t)memory % 64 != 0 || bytes < sizeof(*shared) || shared->magic != ARRAY_MAGIC) {
-		(void)kk_error_set(error, KK_ERR_CORRUPT, "there is no array in this memory");
+	if (head_check(&our_head, memory, bytes, error) < 0)
 		return NULL;
-	}
-	if (shared->version != ARRAY_VERSION) {
-		(void)kk_error_set(error, KK_ERR_VERSION, "the array has layout version %u, this library has %u",
-		                   shared->version, ARRAY_VERSION);
-		return NULL;
-	}
 	array = calloc(1, sizeof(*array));
 	if (!array) {
 		(void)kk_error_set(error, KK_ERR_MEMORY, "no memory for an array's handle");

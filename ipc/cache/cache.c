@@ -8,6 +8,7 @@
 #include <kakehi/cache.h>
 
 #include "hash/hash.h"
+#include "head/head.h"
 #include "wait/point.h"
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -102,19 +103,15 @@ int kk_cache_init(void *memory, uint64_t bytes, uint32_t entries, struct kk_erro
 	return KK_OK;
 }
 
+static const struct head our_head = {
+    .what = "cache", .magic = CACHE_MAGIC, .version = CACHE_VERSION, .bytes = sizeof(struct cache_memory)};
+
 struct kk_cache *kk_cache_attach(void *memory, uint64_t bytes, struct kk_error *error)
 {
 	struct cache_memory *shared = memory;
 	struct kk_cache *cache = NULL;
-	if (!memory || (uintptr_t)memory % 64 != 0 || bytes < sizeof(*shared) || shared->magic != CACHE_MAGIC) {
-		(void)kk_error_set(error, KK_ERR_CORRUPT, "there is no cache in this memory");
+	if (head_check(&our_head, memory, bytes, error) < 0)
 		return NULL;
-	}
-	if (shared->version != CACHE_VERSION) {
-		(void)kk_error_set(error, KK_ERR_VERSION, "the cache has layout version %u, this library has %u",
-		                   shared->version, CACHE_VERSION);
-		return NULL;
-	}
 	cache = calloc(1, sizeof(*cache));
 	if (!cache) {
 		(void)kk_error_set(error, KK_ERR_MEMORY, "no memory for a cache's handle");

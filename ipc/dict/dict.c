@@ -2,6 +2,7 @@
 /* ipc/dict/dict.c - making a dict, in a family or in other memory, and handles of it. */
 #include "dict/layout.h"
 
+#include "head/head.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,14 +72,15 @@ int kk_dict_init(void *memory, uint64_t bytes, const struct kk_dict_shape *shape
 	return KK_OK;
 }
 
+static const struct head our_head = {
+    .what = "dict", .magic = DICT_MAGIC, .version = DICT_VERSION, .bytes = sizeof(struct dict_memory)};
+
 int dict_view_of(struct kk_dict *dict, void *memory, uint64_t bytes, struct kk_error *error)
 {
 	struct dict_memory *header = memory;
-	if (!memory || (uintptr_t)memory % 64 != 0 || bytes < sizeof(*header) || header->magic != DICT_MAGIC)
-		return kk_error_set(error, KK_ERR_CORRUPT, "there is no dict in this memory");
-	if (header->version != DICT_VERSION)
-		return kk_error_set(error, KK_ERR_VERSION, "the dict has layout version %u, this library has %u",
-		                    header->version, DICT_VERSION);
+	int rc = head_check(&our_head, memory, bytes, error);
+	if (rc < 0)
+		return rc;
 	*dict = (struct kk_dict){.memory = header, .shape = header->shape, .secret = header->secret};
 	if (find_places(&dict->shape, &dict->at) < 0 || dict->at.end > bytes)
 		return kk_error_set(error, KK_ERR_CORRUPT, "the dict is larger than its memory");

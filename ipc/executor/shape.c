@@ -1,42 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ipc/executor/shape.c - from what was asked for to where everything lies in the memory of an executor. */
 #include "executor/handle.h"
+#include "family/place.h"
 #include <kakehi/cpus.h>
 #include <string.h>
 
-static uint64_t align64(uint64_t bytes)
-{
-	return (bytes + 63) & ~UINT64_C(63);
-}
-
-static uint32_t slots_for(uint32_t entries)
-{
-	uint32_t slots = 1;
-	while (slots < entries)
-		slots *= 2;
-	return slots;
-}
-
-static uint64_t place(uint64_t *at, uint64_t bytes)
-{
-	uint64_t here = *at;
-	*at = align64(here + bytes);
-	return here;
-}
-
 uint64_t shape_lay_out(struct executor_memory *shape)
 {
-	uint64_t at = align64(sizeof(*shape));
-	shape->slots = slots_for(shape->entries);
-	shape->table_at = place(&at, kk_table_size(shape->entries, sizeof(struct task)));
-	shape->free_at = place(&at, kk_ring_size(shape->slots));
-	shape->work_at = place(&at, kk_ring_size(shape->slots));
-	shape->post_at = place(&at, shape->posts * sizeof(struct post));
+	uint64_t at = 0;
+	(void)place_part(&at, sizeof(*shape));
+	shape->slots = place_slots(shape->entries);
+	shape->table_at = place_part(&at, kk_table_size(shape->entries, sizeof(struct task)));
+	shape->free_at = place_part(&at, kk_ring_size(shape->slots));
+	shape->work_at = place_part(&at, kk_ring_size(shape->slots));
+	shape->post_at = place_part(&at, shape->posts * sizeof(struct post));
 	for (int i = 0; i < ROOMS; i++) {
-		shape->owner_at[i] = place(&at, shape->page_count[i] * sizeof(uint32_t));
-		shape->next_at[i] = place(&at, shape->page_count[i] * sizeof(uint32_t));
+		shape->owner_at[i] = place_part(&at, shape->page_count[i] * sizeof(uint32_t));
+		shape->next_at[i] = place_part(&at, shape->page_count[i] * sizeof(uint32_t));
 		at = (at + PAGE - 1) / PAGE * PAGE;
-		shape->page_at[i] = place(&at, (uint64_t)shape->page_count[i] * PAGE);
+		shape->page_at[i] = place_part(&at, (uint64_t)shape->page_count[i] * PAGE);
 	}
 	return at;
 }

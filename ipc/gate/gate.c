@@ -9,6 +9,7 @@
 #include <kakehi/gate.h>
 
 #include "hash/hash.h"
+#include "head/head.h"
 #include "wait/point.h"
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -134,19 +135,15 @@ int kk_gate_init(void *memory, uint64_t bytes, const struct kk_gate_shape *shape
 	return KK_OK;
 }
 
+static const struct head our_head = {
+    .what = "gate", .magic = GATE_MAGIC, .version = GATE_VERSION, .bytes = sizeof(struct gate_memory)};
+
 struct kk_gate *kk_gate_attach(void *memory, uint64_t bytes, struct kk_error *error)
 {
 	struct gate_memory *shared = memory;
 	struct kk_gate *gate = NULL;
-	if (!memory || (uintptr_t)memory % 64 != 0 || bytes < sizeof(*shared) || shared->magic != GATE_MAGIC) {
-		(void)kk_error_set(error, KK_ERR_CORRUPT, "there is no gate in this memory");
+	if (head_check(&our_head, memory, bytes, error) < 0)
 		return NULL;
-	}
-	if (shared->version != GATE_VERSION) {
-		(void)kk_error_set(error, KK_ERR_VERSION, "the gate has layout version %u, this library has %u",
-		                   shared->version, GATE_VERSION);
-		return NULL;
-	}
 	gate = calloc(1, sizeof(*gate));
 	if (!gate) {
 		(void)kk_error_set(error, KK_ERR_MEMORY, "no memory for a gate's handle");

@@ -2,6 +2,8 @@
 /* ipc/list/list.c - making lists and handles of them, settling deaths, looking whether all is sound. */
 #include "list/layout.h"
 
+#include "family/place.h"
+#include "head/head.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +13,6 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "atomic
 enum { LEAST_CHUNK = 16, LARGEST_CHUNK = 1024 };
 
 /* ---- layout */
-
-static uint64_t take_room(uint64_t *end, uint64_t bytes)
-{
-	uint64_t at = *end;
-	*end = (at + bytes + 63) / 64 * 64;
-	return at;
-}
 
 static int find_places(const struct kk_list_shape *shape, struct list_places *at)
 {
@@ -35,23 +30,24 @@ static int find_places(const struct kk_list_shape *shape, struct list_places *at
 	at->items = shape->items + 1;
 	at->item_stride = (uint32_t)((sizeof(struct list_item) + shape->item_max + 7) / 8 * 8);
 	at->end = sizeof(struct list_memory);
-	at->table = take_room(&at->end, 2 * (uint64_t)at->entries * sizeof(uint64_t));
-	at->chunk = take_room(&at->end, (uint64_t)at->chunks * at->chunk_items * sizeof(uint32_t));
-	at->item = take_room(&at->end, (uint64_t)at->items * at->item_stride);
-	at->free_item = take_room(&at->end, at->items * sizeof(uint32_t));
-	at->free_chunk = take_room(&at->end, at->chunks * sizeof(uint32_t));
-	at->mark = take_room(&at->end, (uint64_t)at->items + at->chunks);
+	at->table = place_part(&at->end, 2 * (uint64_t)at->entries * sizeof(uint64_t));
+	at->chunk = place_part(&at->end, (uint64_t)at->chunks * at->chunk_items * sizeof(uint32_t));
+	at->item = place_part(&at->end, (uint64_t)at->items * at->item_stride);
+	at->free_item = place_part(&at->end, at->items * sizeof(uint32_t));
+	at->free_chunk = place_part(&at->end, at->chunks * sizeof(uint32_t));
+	at->mark = place_part(&at->end, (uint64_t)at->items + at->chunks);
 	return KK_OK;
 }
+
+static const struct head our_head = {
+    .what = "list", .magic = LIST_MAGIC, .version = LIST_VERSION, .bytes = sizeof(struct list_memory)};
 
 int list_view_of(struct kk_list *list, void *memory, uint64_t bytes, struct kk_error *error)
 {
 	struct list_memory *header = memory;
-	if (!memory || bytes < sizeof(*header) || header->magic != LIST_MAGIC)
-		return kk_error_set(error, KK_ERR_CORRUPT, "there is no list in this memory");
-	if (header->version != LIST_VERSION)
-		return kk_error_set(error, KK_ERR_VERSION, "the list has layout version %u, this library has %u",
-		                    header->version, LIST_VERSION);
+	int rc = head_check(&our_head, memory, bytes, error);
+	if (rc < 0)
+		return rc;
 	*list = (struct kk_list){.memory = header, .shape = header->shape};
 	if (find_places(&list->shape, &list->at) < 0 || list->at.end > bytes)
 		return kk_error_set(error, KK_ERR_CORRUPT, "the list is larger than its memory");

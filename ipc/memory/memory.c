@@ -2,8 +2,8 @@
 /* ipc/memory/memory.c - plain bytes of a family. */
 #include <kakehi/memory.h>
 
+#include "family/handle.h"
 #include "family/kinds.h"
-#include "family/object.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -23,28 +23,16 @@ struct kk_memory {
 	uint64_t bytes;
 };
 
-static struct kk_memory *new_handle(struct kk_error *error)
-{
-	struct kk_memory *memory = calloc(1, sizeof(*memory));
-	if (!memory)
-		(void)kk_error_set(error, KK_ERR_MEMORY, "no memory for the handle of a memory");
-	return memory;
-}
-
 struct kk_memory *kk_memory_create(struct kk_family *family, uint64_t bytes, struct kk_error *error)
 {
-	struct kk_memory *memory = NULL;
 	if (bytes == 0 || bytes > INT64_MAX / 2) {
 		(void)kk_error_set(error, KK_ERR_INVALID, "a memory of %" PRIu64 " bytes cannot be", bytes);
 		return NULL;
 	}
-	memory = new_handle(error);
+	struct kk_memory *memory =
+	    handle_create(family, &kk_kind_memory, sizeof(*memory), sizeof(struct memory_shared) + bytes, error);
 	if (!memory)
 		return NULL;
-	if (kk_object_make(family, &kk_kind_memory, sizeof(struct memory_shared) + bytes, &memory->object, error) < 0) {
-		free(memory);
-		return NULL;
-	}
 	((struct memory_shared *)memory->object.memory)->bytes = memory->bytes = bytes;
 	kk_object_publish(&memory->object);
 	return memory;
@@ -52,19 +40,16 @@ struct kk_memory *kk_memory_create(struct kk_family *family, uint64_t bytes, str
 
 struct kk_memory *kk_memory_open(struct kk_family *family, uint64_t ref, struct kk_error *error)
 {
-	struct kk_memory *memory = new_handle(error);
+	struct kk_memory *memory =
+	    handle_open(family, ref, &kk_kind_memory, sizeof(*memory), sizeof(struct memory_shared), error);
 	if (!memory)
 		return NULL;
-	int rc = kk_object_find(family, ref, &kk_kind_memory, &memory->object, error);
-	if (rc == KK_OK) {
-		const struct memory_shared *shared = memory->object.memory;
-		memory->bytes = shared->bytes;
-		if (memory->bytes > memory->object.bytes - sizeof(*shared))
-			rc = kk_error_set(error, KK_ERR_CORRUPT, "the header of a memory was overwritten");
-	}
-	if (rc < 0) {
+	const struct memory_shared *shared = memory->object.memory;
+	memory->bytes = shared->bytes;
+	if (memory->bytes > memory->object.bytes - sizeof(*shared)) {
+		(void)kk_error_set(error, KK_ERR_CORRUPT, "the header of a memory was overwritten");
 		free(memory);
-		return NULL;
+		memory = NULL;
 	}
 	return memory;
 }
@@ -91,9 +76,5 @@ void kk_memory_close(struct kk_memory *memory)
 
 void kk_memory_destroy(struct kk_memory *memory)
 {
-	if (!memory)
-		return;
-	/* KK_ERR_MISSING: somebody else has destroyed it. */
-	(void)kk_object_destroy(&memory->object);
-	kk_memory_close(memory);
+	handle_destroy(memory ? &memory->object : NULL);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ipc/queue/pile.c - making and finding piles, and burying who used one. */
 #include "queue/pile.h"
+#include "family/handle.h"
 #include "family/kinds.h"
+#include "family/place.h"
 
 #include <inttypes.h>
 #include <kakehi/cpus.h>
@@ -9,13 +11,6 @@
 #include <stdlib.h>
 
 #define SPINS 150
-
-static uint64_t place(uint64_t *at, uint64_t bytes)
-{
-	uint64_t here = *at;
-	*at += (bytes + 63) & ~UINT64_C(63);
-	return here;
-}
 
 static int make_plan(struct pile_plan *plan, const struct kk_queue_spec *spec, uint32_t order, uint32_t seats)
 {
@@ -32,13 +27,13 @@ static int make_plan(struct pile_plan *plan, const struct kk_queue_spec *spec, u
 	/* Nothing is ever in a hand outside of the guard, if nothing is kept. */
 	p.entries = p.capacity + (p.joinable ? in_hand : 0);
 	uint64_t at = 0;
-	place(&at, sizeof(struct pile_memory));
-	p.heap_at = place(&at, (uint64_t)p.entries * sizeof(uint32_t));
-	p.unused_at = place(&at, (uint64_t)p.entries * sizeof(uint32_t));
-	p.entry_at = place(&at, (uint64_t)p.entries * sizeof(struct pile_entry));
+	(void)place_part(&at, sizeof(struct pile_memory));
+	p.heap_at = place_part(&at, (uint64_t)p.entries * sizeof(uint32_t));
+	p.unused_at = place_part(&at, (uint64_t)p.entries * sizeof(uint32_t));
+	p.entry_at = place_part(&at, (uint64_t)p.entries * sizeof(struct pile_entry));
 	if (p.item_max > PILE_INLINE) {
 		p.data_stride = (p.item_max + UINT64_C(63)) & ~UINT64_C(63);
-		p.data_at = place(&at, p.data_stride * p.entries);
+		p.data_at = place_part(&at, p.data_stride * p.entries);
 	}
 	p.bytes = at;
 	*plan = p;
@@ -65,81 +60,105 @@ static const struct kk_kind *kind_of(enum pile_order order)
 
 /* ---- handles */
 
-static int set_up(struct pile *pile, const struct kk_object *object, const struct pile_plan *plan,
-                  struct kk_error *error)
+/* Completes the handle, or frees it. */
+static struct pile *set_up(struct pile *pile, const struct pile_plan *plan, struct kk_error *error)
 {
-	unsigned char *base = object->memory;
-	*pile = (struct pile){.object = *object,
-	                      .plan = *plan,
-	                      .memory = object->memory,
-	                      .heap = (uint32_t *)(void *)(base + plan->heap_at),
-	                      .unused = (uint32_t *)(void *)(base + plan->unused_at),
-	                      .entry = (struct pile_entry *)(void *)(base + plan->entry_at),
-	                      .data = plan->data_stride ? base + plan->data_at : NULL,
-	                      .hold = calloc(plan->seats + 1, sizeof(*pile->hold)),
-	                      .spins = kk_cpus() > 1 ? SPINS : 0};
-	if (!pile->hold)
-		return kk_error_set(error, KK_ERR_MEMORY, "no memory for a handle");
+	unsigned char *base = pile->object.memory;
+	pile->plan = *plan;
+	pile->memory = pile->object.memory;
+	pile->heap = (uint32_t *)(void *)(base + plan->heap_at);
+	pile->unused = (uint32_t *)(void *)(base + plan->unused_at);
+	pile->entry = (struct pile_entry *)(void *)(base + plan->entry_at);
+	pile->data = plan->data_stride ? base + plan->data_at : NULL;
+	pile->spins = kk_cpus() > 1 ? SPINS : 0;
+	pile->hold = calloc(plan->seats + 1, sizeof(*pile->hold));
+	if (!pile->hold) {
+		(void)kk_error_set(error, KK_ERR_MEMORY, "no memory for the handle of a %s",
+		                   kind_of(plan->order)->name);
+		free(pile);
+		return NULL;
+	}
 	for (uint32_t i = 0; i <= plan->seats; i++)
 		pile->hold[i].first = PILE_NONE;
-	return KK_OK;
+	return pile;
+}
+
+static void lay_out(struct pile_memory *m, const struct pile_plan *plan, uint32_t in_hand)
+{
+	m->version = PILE_VERSION;
+	m->order = plan->order;
+	m->capacity = plan->capacity;
+	m->item_max = plan->item_max;
+	m->in_hand = in_hand;
+	m->redeliver = plan->redeliver;
+	m->joinable = plan->joinable;
+	m->seats = plan->seats;
+	/* All entries are FREE; the first who uses it builds the rest. */
+	atomic_store(&m->stale, 1);
+	m->magic = PILE_MAGIC;
+}
+
+struct pile *pile_create(struct kk_family *family, enum pile_order order, const struct kk_queue_spec *spec,
+                         struct kk_error *error)
+{
+	static const struct kk_queue_spec defaults = {.capacity = 0};
+	const struct kk_kind *kind = kind_of(order);
+	struct pile_plan plan;
+	if (make_plan(&plan, spec ? spec : &defaults, order, kk_family_seats(family)) < 0) {
+		(void)kk_error_set(error, KK_ERR_INVALID,
+		                   "a %s has a capacity of up to %u items of up to %u bytes, and only a joinable one "
+		                   "redelivers",
+		                   kind->name, KK_QUEUE_MAX_CAPACITY, KK_QUEUE_MAX_ITEM);
+		return NULL;
+	}
+	struct pile *pile = handle_create(family, kind, sizeof(*pile), plan.bytes, error);
+	if (!pile) {
+		(void)kk_error_wrap(error, "a %s of %" PRIu64 " bytes", kind->name, plan.bytes);
+		return NULL;
+	}
+	struct kk_object object = pile->object;
+	lay_out(object.memory, &plan, spec && spec->in_hand ? spec->in_hand : plan.seats);
+	pile = set_up(pile, &plan, error);
+	if (pile)
+		kk_object_publish(&object);
+	else
+		(void)kk_object_destroy(&object);
+	return pile;
+}
+
+struct pile *pile_open(struct kk_family *family, enum pile_order order, uint64_t ref, struct kk_error *error)
+{
+	struct pile_plan plan;
+	struct pile *pile = handle_open(family, ref, kind_of(order), sizeof(*pile), sizeof(struct pile_memory), error);
+	if (!pile)
+		return NULL;
+	int rc = read_plan(&plan, pile->object.memory, pile->object.bytes);
+	if (rc == KK_OK && (plan.seats != kk_family_seats(family) || plan.order != order))
+		rc = KK_ERR_CORRUPT;
+	if (rc == KK_OK)
+		return set_up(pile, &plan, error);
+	(void)kk_error_set(error, rc, "the header of the %s is not sound", kind_of(order)->name);
+	free(pile);
+	return NULL;
+}
+
+uint64_t pile_ref(const struct pile *pile)
+{
+	return pile->object.ref;
 }
 
 void pile_close(struct pile *pile)
 {
-	free(pile->hold);
+	if (pile)
+		free(pile->hold);
+	free(pile);
 }
 
-int pile_create(struct pile *pile, struct kk_family *family, enum pile_order order, const struct kk_queue_spec *spec,
-                struct kk_error *error)
+void pile_destroy(struct pile *pile)
 {
-	static const struct kk_queue_spec defaults = {.capacity = 0};
-	const char *name = kind_of(order)->name;
-	struct pile_plan plan;
-	struct kk_object object;
-	if (make_plan(&plan, spec ? spec : &defaults, order, kk_family_seats(family)) < 0)
-		return kk_error_set(error, KK_ERR_INVALID,
-		                    "a %s has a capacity of up to %u items of up to %u bytes, and only a joinable one "
-		                    "redelivers",
-		                    name, KK_QUEUE_MAX_CAPACITY, KK_QUEUE_MAX_ITEM);
-	int rc = kk_object_make(family, kind_of(order), plan.bytes, &object, error);
-	if (rc < 0) {
-		(void)kk_error_wrap(error, "a %s of %" PRIu64 " bytes", name, plan.bytes);
-		return rc;
-	}
-	struct pile_memory *m = object.memory;
-	m->version = PILE_VERSION;
-	m->order = order;
-	m->capacity = plan.capacity;
-	m->item_max = plan.item_max;
-	m->in_hand = spec && spec->in_hand ? spec->in_hand : plan.seats;
-	m->redeliver = plan.redeliver;
-	m->joinable = plan.joinable;
-	m->seats = plan.seats;
-	/* All entries are FREE; the first who uses it builds the rest. */
-	atomic_store(&m->stale, 1);
-	m->magic = PILE_MAGIC;
-	rc = set_up(pile, &object, &plan, error);
-	if (rc == KK_OK)
-		kk_object_publish(&object);
-	else
-		(void)kk_object_destroy(&object);
-	return rc;
-}
-
-int pile_open(struct pile *pile, struct kk_family *family, enum pile_order order, uint64_t ref, struct kk_error *error)
-{
-	struct kk_object object;
-	struct pile_plan plan;
-	int rc = kk_object_find(family, ref, kind_of(order), &object, error);
-	if (rc < 0)
-		return rc;
-	rc = read_plan(&plan, object.memory, object.bytes);
-	if (rc == KK_OK && (plan.seats != kk_family_seats(family) || plan.order != order))
-		rc = KK_ERR_CORRUPT;
-	if (rc < 0)
-		return kk_error_set(error, rc, "the header of the %s is not sound", kind_of(order)->name);
-	return set_up(pile, &object, &plan, error);
+	if (pile)
+		(void)kk_object_destroy(&pile->object);
+	pile_close(pile);
 }
 
 /* ---- looking */

@@ -74,7 +74,7 @@ struct pile_hold {
 	uint64_t tag;
 };
 
-/* The private side; the first member of the handles. */
+/* The private side. A handle of a lifo or priority queue is one; their types only keep the two from being mixed up. */
 struct pile {
 	struct kk_object object;
 	struct pile_plan plan;
@@ -128,11 +128,13 @@ static inline uint64_t pile_begin(uint64_t word, enum pile_state state)
 
 /* ---- pile.c */
 
-int pile_create(struct pile *pile, struct kk_family *family, enum pile_order order, const struct kk_queue_spec *spec,
-                struct kk_error *error);
-int pile_open(struct pile *pile, struct kk_family *family, enum pile_order order, uint64_t ref, struct kk_error *error);
-/* Frees what the handle points to, not the handle. */
+/* What the public functions of the same names do. */
+struct pile *pile_create(struct kk_family *family, enum pile_order order, const struct kk_queue_spec *spec,
+                         struct kk_error *error);
+struct pile *pile_open(struct kk_family *family, enum pile_order order, uint64_t ref, struct kk_error *error);
+uint64_t pile_ref(const struct pile *pile);
 void pile_close(struct pile *pile);
+void pile_destroy(struct pile *pile);
 void pile_usage(struct pile *pile, struct kk_queue_usage *usage);
 int pile_check(struct pile *pile, struct kk_error *error);
 
@@ -180,5 +182,6 @@ int pile_join(struct pile *pile, int timeout_ms);
 int pile_shutdown(struct pile *pile);
 /* Items that wait. */
 uint32_t pile_size(struct pile *pile);
+bool pile_full(struct pile *pile);
 
 #endif

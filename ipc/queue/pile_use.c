@@ -340,3 +340,8 @@ uint32_t pile_size(struct pile *pile)
 	pile_usage(pile, &usage);
 	return usage.waiting;
 }
+
+bool pile_full(struct pile *pile)
+{
+	return pile_size(pile) >= pile->plan.capacity;
+}

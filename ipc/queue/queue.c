@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ipc/queue/queue.c - making queues, finding them, and looking at them from outside. */
 #include "family/kinds.h"
+#include "family/place.h"
 #include "queue/layout.h"
 
 #include <inttypes.h>
@@ -11,21 +12,6 @@
 #define SPINS 150
 
 /* ---- the plan */
-
-static uint32_t power_of_two(uint32_t least)
-{
-	uint32_t slots = 1;
-	while (slots < least)
-		slots *= 2;
-	return slots;
-}
-
-static uint64_t place(uint64_t *at, uint64_t bytes)
-{
-	uint64_t here = *at;
-	*at += (bytes + 63) & ~UINT64_C(63);
-	return here;
-}
 
 int queue_plan_make(struct queue_plan *plan, const struct kk_queue_spec *spec, uint32_t seats)
 {
@@ -41,19 +27,19 @@ int queue_plan_make(struct queue_plan *plan, const struct kk_queue_spec *spec, u
 		return KK_ERR_INVALID;
 	p.items = p.capacity + in_hand;
 	/* Behind `capacity` items there is room for all notes and the sentinel. */
-	p.slots[QUEUE_WORK] = power_of_two(p.capacity + p.notes + 1);
-	p.slots[QUEUE_FREE] = p.slots[QUEUE_LOST] = power_of_two(p.items);
-	p.slots[QUEUE_BACK] = power_of_two(p.items + p.notes);
-	p.slots[QUEUE_LATE] = p.slots[QUEUE_NOTES] = power_of_two(p.notes);
+	p.slots[QUEUE_WORK] = place_slots(p.capacity + p.notes + 1);
+	p.slots[QUEUE_FREE] = p.slots[QUEUE_LOST] = place_slots(p.items);
+	p.slots[QUEUE_BACK] = place_slots(p.items + p.notes);
+	p.slots[QUEUE_LATE] = p.slots[QUEUE_NOTES] = place_slots(p.notes);
 	uint64_t at = 0;
-	place(&at, sizeof(struct queue_memory));
+	(void)place_part(&at, sizeof(struct queue_memory));
 	p.table_bytes = kk_table_size(p.items + p.notes, sizeof(struct queue_entry));
-	p.table_at = place(&at, p.table_bytes);
+	p.table_at = place_part(&at, p.table_bytes);
 	for (int i = 0; i < QUEUE_RINGS; i++)
-		p.ring_at[i] = place(&at, kk_ring_size(p.slots[i]));
+		p.ring_at[i] = place_part(&at, kk_ring_size(p.slots[i]));
 	if (p.item_max > QUEUE_INLINE) {
 		p.data_stride = (p.item_max + UINT64_C(63)) & ~UINT64_C(63);
-		p.data_at = place(&at, p.data_stride * p.items);
+		p.data_at = place_part(&at, p.data_stride * p.items);
 	}
 	p.bytes = at;
 	*plan = p;

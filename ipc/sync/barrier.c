@@ -2,7 +2,7 @@
 /* ipc/sync/barrier.c - each waits for all the others. Why it is right: ipc/MEMORY.md, "Barrier". */
 #include <kakehi/barrier.h>
 
-#include "sync/handle.h"
+#include "family/handle.h"
 #include "sync/kinds.h"
 #include "wait/look.h"
 #include "wait/point.h"

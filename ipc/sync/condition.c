@@ -2,7 +2,7 @@
 /* ipc/sync/condition.c - waiting for what others change under a lock. Why it is right: ipc/MEMORY.md, "Condition". */
 #include <kakehi/condition.h>
 
-#include "sync/handle.h"
+#include "family/handle.h"
 #include "sync/kinds.h"
 #include "sync/lock.h"
 #include "wait/point.h"

@@ -2,7 +2,7 @@
 /* ipc/sync/flag.c - a flag that others can wait for. Why it is right: ipc/MEMORY.md, "Flag". */
 #include <kakehi/flag.h>
 
-#include "sync/handle.h"
+#include "family/handle.h"
 #include "sync/kinds.h"
 #include "wait/look.h"
 #include "wait/point.h"

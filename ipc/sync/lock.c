@@ -2,7 +2,7 @@
 /* ipc/sync/lock.c - locks that know their owner. Why it is right: ipc/MEMORY.md, "Lock". */
 #include "sync/lock.h"
 
-#include "sync/handle.h"
+#include "family/handle.h"
 #include "sync/kinds.h"
 #include "wait/point.h"
 #include <stdlib.h>

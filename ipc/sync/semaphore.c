@@ -6,7 +6,7 @@
  */
 #include <kakehi/semaphore.h>
 
-#include "sync/handle.h"
+#include "family/handle.h"
 #include "sync/kinds.h"
 #include "sync/turnstile.h"
 #include "wait/point.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sync/handle.h"
+#include "family/handle.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ipc/sync/handle.h - reads a kind and sizes, produces the private handle of an object in a family: zeroed memory of
- * the process, whose first member is a struct kk_object. Inside ipc/sync only.
+/* ipc/family/handle.h - reads a kind and sizes, produces the private handle of an object in a family: zeroed memory of
+ * the process, whose first member is a struct kk_object. Inside ipc only.
  */
-#ifndef IPC_SYNC_HANDLE_H
-#define IPC_SYNC_HANDLE_H
+#ifndef IPC_FAMILY_HANDLE_H
+#define IPC_FAMILY_HANDLE_H
 
 #include "family/object.h"
 #include <stddef.h>
