@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "popen/exchange.h"
+#include "deadline/deadline.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { FIRST_ROOM = 16384, LEAST_READ = 4096 };
@@ -18,31 +17,6 @@ struct quiet {
 	sigset_t before;
 	bool was_pending, broke;
 };
-
-int64_t kk_exchange_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-int64_t kk_exchange_deadline(int timeout_ms)
-{
-	return timeout_ms < 0 ? -1 : kk_exchange_now() + timeout_ms;
-}
-
-int kk_exchange_left(int64_t deadline_ms)
-{
-	int64_t left;
-
-	if (deadline_ms < 0)
-		return -1;
-	left = deadline_ms - kk_exchange_now();
-	if (left < 0)
-		return 0;
-	return left > INT_MAX ? INT_MAX : (int)left;
-}
 
 static void be_quiet(struct quiet *quiet)
 {
@@ -210,9 +184,9 @@ int kk_exchange(struct kk_flow *flows, size_t count, int64_t deadline_ms)
 	be_quiet(&quiet);
 	rc = prepare(flows, count);
 	while (rc == KK_OK && !all_through(flows, count)) {
-		rc = exchange_once(flows, ready, count, kk_exchange_left(deadline_ms), &quiet);
+		rc = exchange_once(flows, ready, count, kk_deadline_left(deadline_ms), &quiet);
 		/* Who writes without end is always ready. */
-		if (rc == KK_OK && kk_exchange_left(deadline_ms) == 0 && !all_through(flows, count))
+		if (rc == KK_OK && kk_deadline_left(deadline_ms) == 0 && !all_through(flows, count))
 			rc = KK_ERR_TIMEOUT;
 	}
 	be_loud(&quiet);

@@ -25,15 +25,9 @@ struct kk_flow {
 	struct kk_capture *capture; /* where to what comes; one of both is NULL              */
 };
 
-/* kk_exchange_now, kk_exchange_deadline - CLOCK_MONOTONIC in ms; -1 as a deadline: none. */
-int64_t kk_exchange_now(void);
-int64_t kk_exchange_deadline(int timeout_ms);
-/* kk_exchange_left - for poll(2): ms until the deadline, 0 after it, -1 without one. */
-int kk_exchange_left(int64_t deadline_ms);
-
-/* kk_exchange - until all flows are through. 0; KK_ERR_TIMEOUT, KK_ERR_MEMORY, KK_ERR_SYSTEM: may be called again;
- * KK_ERR_NO_ROOM: a capture has just overflowed: its flow is through. A reader that went away (EPIPE) is not an error:
- * that flow is through; no SIGPIPE reaches the caller. */
+/* kk_exchange - until all flows are through, or a deadline (deadline/deadline.h). 0; KK_ERR_TIMEOUT, KK_ERR_MEMORY,
+ * KK_ERR_SYSTEM: may be called again; KK_ERR_NO_ROOM: a capture has just overflowed: its flow is through. A reader that
+ * went away (EPIPE) is not an error: that flow is through; no SIGPIPE reaches the caller. */
 int kk_exchange(struct kk_flow *flows, size_t count, int64_t deadline_ms);
 
 /* kk_exchange_rest - captures what the pipes hold at this moment and closes them, whoever still writes to them. */

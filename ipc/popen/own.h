@@ -11,6 +11,7 @@
 /* Which thread may touch what: `process`, `ended`, `lost` and `end` under the lock; the pipes, the input and the
  * captures are the communicating thread's while `busy`, else under the lock. The rest never changes. */
 struct kk_popen {
+	pid_t owner; /* in a forked child the lock may be held by a thread that is not there: nobody takes it */
 	pthread_mutex_t lock;
 	struct kk_process *process;
 	bool ended;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "deadline/deadline.h"
 #include "popen/launch.h"
 #include "popen/own.h"
 #include <errno.h>
@@ -27,6 +28,7 @@ static struct kk_popen *make(const struct kk_command *command, struct kk_error *
 		kk_error_set(error, KK_ERR_MEMORY, "%s: no memory", kk_launch_name(command));
 		return NULL;
 	}
+	popen->owner = getpid();
 	memcpy(popen->name, kk_launch_name(command), name_bytes);
 	for (int i = 0; i < 3; i++)
 		popen->fds[i] = -1;
@@ -103,11 +105,20 @@ int kk_popen_fd(const struct kk_popen *popen, int which)
 	return which >= 0 && which <= 2 ? popen->fds[which] : -1;
 }
 
+static int lock(struct kk_popen *popen)
+{
+	if (popen->owner != getpid())
+		return KK_ERR_NOT_OWNER;
+	pthread_mutex_lock(&popen->lock);
+	return KK_OK;
+}
+
 int kk_popen_close_fd(struct kk_popen *popen, int which)
 {
-	int rc = KK_OK;
+	int rc = lock(popen);
 
-	pthread_mutex_lock(&popen->lock);
+	if (rc < 0)
+		return rc;
 	if (popen->busy) {
 		rc = KK_ERR_INVALID;
 	} else if (kk_popen_fd(popen, which) < 0) {
@@ -137,9 +148,10 @@ static int look(struct kk_popen *popen)
 
 int kk_popen_poll(struct kk_popen *popen, int *returncode)
 {
-	int rc;
+	int rc = lock(popen);
 
-	pthread_mutex_lock(&popen->lock);
+	if (rc < 0)
+		return rc;
 	rc = look(popen);
 	if (rc == KK_OK && returncode)
 		*returncode = popen->end.exited ? popen->end.code : -popen->end.signal;
@@ -147,27 +159,14 @@ int kk_popen_poll(struct kk_popen *popen, int *returncode)
 	return rc == KK_ERR_TIMEOUT ? KK_ERR_EMPTY : rc;
 }
 
-/* Without the lock: others may ask and signal meanwhile. */
-static int await_end(const struct kk_popen *popen, int64_t deadline_ms)
-{
-	struct pollfd ended = {.fd = kk_popen_pidfd(popen), .events = POLLIN};
-	int n;
-
-	do
-		n = poll(&ended, 1, kk_exchange_left(deadline_ms));
-	while (n < 0 && errno == EINTR);
-	if (n == 0)
-		return KK_ERR_TIMEOUT;
-	return n < 0 ? KK_ERR_SYSTEM : KK_OK;
-}
-
 int kk_popen_wait(struct kk_popen *popen, int timeout_ms, int *returncode)
 {
-	int64_t deadline_ms = kk_exchange_deadline(timeout_ms);
+	int64_t deadline_ms = kk_deadline(timeout_ms);
 	int rc = kk_popen_poll(popen, returncode);
 
 	while (rc == KK_ERR_EMPTY) {
-		rc = await_end(popen, deadline_ms);
+		/* Without the lock: others may ask and signal meanwhile. */
+		rc = kk_deadline_poll(kk_popen_pidfd(popen), POLLIN, deadline_ms);
 		if (rc == KK_OK)
 			rc = kk_popen_poll(popen, returncode);
 	}
@@ -176,22 +175,24 @@ int kk_popen_wait(struct kk_popen *popen, int timeout_ms, int *returncode)
 
 int kk_popen_end(struct kk_popen *popen, struct kk_process_end *end)
 {
-	int rc = KK_ERR_EMPTY;
+	int rc = lock(popen);
 
-	pthread_mutex_lock(&popen->lock);
-	if (popen->ended && !popen->lost) {
+	if (rc < 0)
+		return rc;
+	if (popen->ended && !popen->lost)
 		*end = popen->end;
-		rc = KK_OK;
-	}
+	else
+		rc = KK_ERR_EMPTY;
 	pthread_mutex_unlock(&popen->lock);
 	return rc;
 }
 
 static int send(struct kk_popen *popen, int signal, int (*how)(struct kk_process *process, int signal))
 {
-	int rc;
+	int rc = lock(popen);
 
-	pthread_mutex_lock(&popen->lock);
+	if (rc < 0)
+		return rc;
 	rc = popen->ended ? KK_OK : how(popen->process, signal);
 	pthread_mutex_unlock(&popen->lock);
 	return rc == KK_ERR_MISSING ? KK_OK : rc;
@@ -252,7 +253,8 @@ static int begin(struct kk_popen *popen, const void *input, size_t input_bytes, 
 	bool given = input && input_bytes > 0;
 	const char *wrong = NULL;
 
-	pthread_mutex_lock(&popen->lock);
+	if (lock(popen) < 0)
+		return kk_error_set(error, KK_ERR_NOT_OWNER, "%s belongs to the process that started it", popen->name);
 	if (popen->busy)
 		wrong = "another thread communicates with it";
 	else if (given && popen->started)
@@ -280,7 +282,7 @@ static void end(struct kk_popen *popen)
 int kk_popen_communicate(struct kk_popen *popen, const void *input, size_t input_bytes, int timeout_ms,
                          struct kk_error *error)
 {
-	int64_t deadline_ms = kk_exchange_deadline(timeout_ms);
+	int64_t deadline_ms = kk_deadline(timeout_ms);
 	struct kk_flow flows[KK_POPEN_FLOWS];
 	int rc = begin(popen, input, input_bytes, error);
 
@@ -288,7 +290,7 @@ int kk_popen_communicate(struct kk_popen *popen, const void *input, size_t input
 		return rc;
 	rc = kk_exchange(flows, kk_popen_flows(popen, flows), deadline_ms);
 	if (rc == KK_OK)
-		rc = kk_popen_wait(popen, kk_exchange_left(deadline_ms), NULL);
+		rc = kk_popen_wait(popen, kk_deadline_left(deadline_ms), NULL);
 	/* Whoever asks again is told again: it was not all. */
 	if (rc == KK_OK && (popen->captures[0].overflowed || popen->captures[1].overflowed))
 		rc = KK_ERR_NO_ROOM;

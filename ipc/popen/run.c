@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands from their start to their end in one call. One command is a pipeline of one. */
+#include "deadline/deadline.h"
 #include "popen/launch.h"
 #include "popen/own.h"
 #include <errno.h>
@@ -104,7 +105,7 @@ static int wait_all(const struct pipeline *pipeline, int64_t deadline_ms, struct
 	int rc = KK_OK;
 
 	for (size_t i = 0; i < pipeline->count && rc == KK_OK; i++) {
-		rc = kk_popen_wait(pipeline->members[i].popen, kk_exchange_left(deadline_ms), NULL);
+		rc = kk_popen_wait(pipeline->members[i].popen, kk_deadline_left(deadline_ms), NULL);
 		kk_popen_say(pipeline->members[i].popen, rc, error);
 	}
 	return rc;
@@ -126,12 +127,12 @@ static const struct kk_popen *culprit(const struct pipeline *pipeline, int code)
  * take the death of who writes for the end of the data, and make something of half of it. */
 static void kill_all(struct pipeline *pipeline)
 {
-	int64_t deadline_ms = kk_exchange_deadline(LAST_WAIT_MS);
+	int64_t deadline_ms = kk_deadline(LAST_WAIT_MS);
 
 	for (size_t i = pipeline->count; i > 0; i--)
 		kk_popen_signal_group(pipeline->members[i - 1].popen, SIGKILL);
 	for (size_t i = 0; i < pipeline->count; i++) {
-		if (kk_popen_wait(pipeline->members[i].popen, kk_exchange_left(deadline_ms), NULL) == KK_ERR_TIMEOUT)
+		if (kk_popen_wait(pipeline->members[i].popen, kk_deadline_left(deadline_ms), NULL) == KK_ERR_TIMEOUT)
 			pipeline->members[i].popen->abandon = true;
 	}
 	kk_exchange_rest(pipeline->flows, pipeline->flow_count);
@@ -170,7 +171,7 @@ static int check_ends(const struct pipeline *pipeline, const struct kk_completed
 
 static int run_all(struct pipeline *pipeline, int timeout_ms, struct kk_completed *done, struct kk_error *error)
 {
-	int64_t deadline_ms = kk_exchange_deadline(timeout_ms);
+	int64_t deadline_ms = kk_deadline(timeout_ms);
 	int rc = kk_exchange(pipeline->flows, pipeline->flow_count, deadline_ms);
 
 	if (rc < 0)

@@ -28,7 +28,7 @@ struct kk_process {
 
 	pthread_mutex_t lock; /* of what follows */
 	bool reaped;
-	bool taken;                /* it has ended, but somebody else has waited for it */
+	bool taken;                /* it has ended, how is for somebody else to know */
 	struct kk_process_end end; /* once reaped */
 };
 
@@ -43,6 +43,10 @@ int kk_child_start(struct kk_process *process, const struct kk_process_spec *spe
 
 /* kk_child_how - waitid(2) with P_PIDFD: KK_ERR_EMPTY: it runs; KK_ERR_SYSTEM. */
 int kk_child_how(const struct kk_process *process, int options, struct kk_process_end *end);
+
+/* kk_child_await - waits until it has ended, and for the word of how, but not for ever for a server that does not give
+ * it: then it is `taken`. */
+void kk_child_await(struct kk_process *process);
 
 /* kk_child_exec - starts a call (or a server) in the program that this process runs, from its beginning. `carry` goes
  * along, or is -1. 0 or an error. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ipc/process/end.c - signals for a process, and its end: seen, waited for, reaped, forgotten. */
+#include "deadline/deadline.h"
 #include "process/child.h"
 #include "process/private.h"
 #include <errno.h>
@@ -11,8 +12,10 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+/* Time for a server to say how a child of its own has ended. */
+#define WORD_MS 1000
 
 static int kill_result(int rc)
 {
@@ -95,32 +98,9 @@ int kk_child_how(const struct kk_process *process, int options, struct kk_proces
 	return KK_OK;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* 0 once `fd` is readable. */
 static int await(int fd, int timeout_ms)
 {
-	int64_t until = now_ms() + timeout_ms;
-	struct pollfd ended = {.fd = fd, .events = POLLIN};
-	int left = timeout_ms, n;
-
-	for (;;) {
-		n = poll(&ended, 1, left);
-		if (n > 0)
-			return KK_OK;
-		if (n == 0)
-			return KK_ERR_TIMEOUT;
-		if (errno != EINTR)
-			return KK_ERR_SYSTEM;
-		if (timeout_ms >= 0)
-			left = until > now_ms() ? (int)(until - now_ms()) : 0;
-	}
+	return kk_deadline_poll(fd, POLLIN, kk_deadline(timeout_ms));
 }
 
 /* Its server has died, and it, or is about to. Whoever inherits a server's children can still learn how. */
@@ -167,14 +147,27 @@ int kk_process_peek(struct kk_process *process, struct kk_process_end *end)
 	if (!is_owner(process))
 		return KK_ERR_NOT_OWNER;
 	pthread_mutex_lock(&process->lock);
-	if (process->reaped)
+	if (process->reaped) {
 		*end = process->end;
-	else
+	} else if (process->taken) {
+		errno = ECHILD;
+		rc = KK_ERR_SYSTEM;
+	} else {
 		rc = how(process, WNOWAIT | WNOHANG, end);
+	}
 	if (rc == KK_OK && !process->reaped)
 		end->user_us = end->system_us = end->max_rss_bytes = 0;
 	pthread_mutex_unlock(&process->lock);
 	return rc;
+}
+
+/* With its lock held, once nothing more is to be learned: what is left of its group ends with the lifeline, and its
+ * server may reap it. The channel is not closed: other threads may poll it. */
+static void let_go(struct kk_process *process)
+{
+	kk_private_close(&process->lifeline);
+	if (process->channel >= 0)
+		shutdown(process->channel, SHUT_RDWR);
 }
 
 /* With its lock held. */
@@ -190,16 +183,10 @@ static int reap(struct kk_process *process)
 		return rc;
 	process->reaped = rc == KK_OK;
 	process->taken = !process->reaped;
-	/* What is left of its group ends with that, too. */
-	kk_private_close(&process->lifeline);
-	if (process->taken) {
+	let_go(process);
+	if (process->taken)
 		errno = ECHILD;
-		return KK_ERR_SYSTEM;
-	}
-	/* The licence for the server to reap it. Not closed: other threads may poll it. */
-	if (process->channel >= 0)
-		shutdown(process->channel, SHUT_RDWR);
-	return KK_OK;
+	return process->taken ? KK_ERR_SYSTEM : KK_OK;
 }
 
 int kk_process_wait(struct kk_process *process, int timeout_ms, struct kk_process_end *end)
@@ -225,6 +212,19 @@ int kk_process_wait(struct kk_process *process, int timeout_ms, struct kk_proces
 		kk_family_bury(process->family);
 	errno = failed;
 	return rc;
+}
+
+void kk_child_await(struct kk_process *process)
+{
+	await(process->pidfd, -1);
+	if (kk_process_wait(process, WORD_MS, NULL) != KK_ERR_TIMEOUT)
+		return;
+	pthread_mutex_lock(&process->lock);
+	process->taken = !process->reaped;
+	let_go(process);
+	pthread_mutex_unlock(&process->lock);
+	if (process->family)
+		kk_family_bury(process->family);
 }
 
 int kk_process_join(struct kk_process *process, int timeout_ms)
@@ -260,6 +260,7 @@ static void kill_all_of(struct kk_process *process)
 	kk_process_kill(process, SIGKILL);
 }
 
+/* Once it has ended nothing depends on its server any more, which may be stopped. */
 void kk_process_free(struct kk_process *process)
 {
 	if (!process)
@@ -270,7 +271,9 @@ void kk_process_free(struct kk_process *process)
 	}
 	if (!process->reaped) {
 		kill_all_of(process);
-		kk_process_wait(process, -1, NULL);
+		await(process->pidfd, -1);
+		if (kk_process_wait(process, 0, NULL) == KK_ERR_TIMEOUT && process->family)
+			kk_family_bury(process->family);
 	}
 	kk_child_unmake(process);
 }

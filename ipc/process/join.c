@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ipc/process/join.c - the end of a parent in peace: its children first. */
+#include "deadline/deadline.h"
 #include "process/child.h"
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #define GRACE_MS 1000
@@ -62,30 +62,23 @@ static void terminate_daemons(void)
 		kk_process_terminate(some[i]);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void kk_process_join_all(void)
 {
 	struct kk_process *one;
-	int64_t until;
+	int64_t deadline_ms;
 
 	terminate_daemons();
 	while (kk_living_calls(is_joined, &one, 1) > 0) {
-		if (kk_process_wait(one, -1, NULL) < 0 && is_mine(one))
+		kk_child_await(one);
+		if (is_mine(one))
 			return;
 	}
-	until = now_ms() + GRACE_MS;
+	deadline_ms = kk_deadline(GRACE_MS);
 	while (kk_living_calls(is_daemon, &one, 1) > 0) {
-		int64_t left = until - now_ms();
-		if (kk_process_wait(one, left > 0 ? (int)left : 0, NULL) == KK_ERR_TIMEOUT)
+		if (kk_process_wait(one, kk_deadline_left(deadline_ms), NULL) == KK_ERR_TIMEOUT)
 			kk_process_kill(one, SIGKILL);
-		if (kk_process_wait(one, -1, NULL) < 0 && is_mine(one))
+		kk_child_await(one);
+		if (is_mine(one))
 			return;
 	}
 	kk_server_stop_default();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Descendants whose parents have ended: the caller inherits them, and ends them. Killing those that can be seen brings
  * in what they had started themselves, until there is none. */
+#include "deadline/deadline.h"
 #include "process/living.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +12,6 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MOST = 512 };
@@ -21,13 +21,6 @@ static struct {
 	pid_t pid[MOST];
 	size_t count;
 } earlier;
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* The calling thread's children, MOST at most; -1: they cannot be seen. */
 static long list_children(pid_t to[MOST])
@@ -77,16 +70,13 @@ static long list_orphans(pid_t to[MOST])
 }
 
 /* Waits for the end of a child that was killed, and reaps it. */
-static int reap(pid_t pid, int64_t until_ms)
+static int reap(pid_t pid, int64_t deadline_ms)
 {
-	struct pollfd ended = {.fd = pidfd_open(pid, 0), .events = POLLIN};
-	int ready;
-	do {
-		int64_t left_ms = until_ms - now_ms();
-		ready = ended.fd < 0 ? 0 : poll(&ended, 1, left_ms > 0 ? (int)left_ms : 0);
-	} while (ready < 0 && errno == EINTR);
-	if (ended.fd >= 0)
-		close(ended.fd);
+	int pidfd = pidfd_open(pid, 0);
+	if (pidfd >= 0) {
+		(void)kk_deadline_poll(pidfd, POLLIN, deadline_ms);
+		close(pidfd);
+	}
 	return waitpid(pid, NULL, WNOHANG) == 0 ? KK_ERR_TIMEOUT : KK_OK;
 }
 
@@ -102,7 +92,7 @@ int kk_process_gather(void)
 int kk_process_end_orphans(int timeout_ms)
 {
 	pid_t orphans[MOST];
-	int64_t until_ms = now_ms() + timeout_ms;
+	int64_t deadline_ms = kk_deadline(timeout_ms);
 	for (;;) {
 		long count = list_orphans(orphans);
 		int status = KK_OK;
@@ -112,7 +102,7 @@ int kk_process_end_orphans(int timeout_ms)
 		for (long i = 0; i < count; i++)
 			kill(orphans[i], SIGKILL);
 		for (long i = 0; i < count && status == KK_OK; i++)
-			status = reap(orphans[i], until_ms);
+			status = reap(orphans[i], deadline_ms);
 		if (status != KK_OK)
 			return status;
 	}

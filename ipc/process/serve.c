@@ -2,6 +2,7 @@
 /* ipc/process/serve.c - the fork server: one thread that forks children for its parent and tells how they end. A child
  * hangs on the server's life, the server on its parent's.
  */
+#include "deadline/deadline.h"
 #include "process/child.h"
 #include "process/private.h"
 #include "process/server.h"
@@ -80,6 +81,12 @@ static int start(const struct server *server, struct kk_process *process, const 
 	return kk_child_start(process, &spec, &birth, error);
 }
 
+/* Nobody waits for this child any more, or ever did. */
+static bool is_given_up(int channel)
+{
+	return kk_deadline_poll(channel, 0, 0) == KK_OK;
+}
+
 static void fulfil(struct server *server, int *fds, size_t count, struct kk_answered *answered)
 {
 	struct kk_error *error = &answered->error;
@@ -89,6 +96,10 @@ static void fulfil(struct server *server, int *fds, size_t count, struct kk_answ
 
 	if (!order || !ward) {
 		kk_error_set(error, rc, "a fork server that has no room for another child");
+		goto out;
+	}
+	if (is_given_up(fds[WISH_CHANNEL])) {
+		rc = kk_error_set(error, KK_ERR_CANCELLED, "the question was given up");
 		goto out;
 	}
 	ward->process = kk_child_make(error);
@@ -158,13 +169,21 @@ static void forget(struct ward **at)
 	free(ward);
 }
 
-/* `ended` and `shut` as poll saw them. */
+static void end(const struct ward *ward)
+{
+	kk_process_kill_group(ward->process, SIGKILL);
+	kk_process_kill(ward->process, SIGKILL);
+}
+
+/* `ended` and `shut` as poll saw them. A child lives as long as its owner has his end of the channel. */
 static void look_after(struct ward **at, bool ended, bool shut)
 {
 	struct ward *ward = *at;
 
 	if (ended)
 		tell(ward);
+	if (shut && !ward->told)
+		end(ward);
 	if (shut)
 		kk_private_close(&ward->channel);
 	if (ward->told && ward->channel < 0)
@@ -209,14 +228,12 @@ static void look_after_all(struct server *server)
 /* Nobody asks any more: who still waits for a child is told how it was ended. */
 static void end_all(struct server *server)
 {
-	struct kk_process_end end;
+	struct kk_process_end how;
 
+	for (const struct ward *ward = server->wards; ward; ward = ward->next)
+		end(ward);
 	for (struct ward *ward = server->wards; ward; ward = ward->next) {
-		kk_process_kill_group(ward->process, SIGKILL);
-		kk_process_kill(ward->process, SIGKILL);
-	}
-	for (struct ward *ward = server->wards; ward; ward = ward->next) {
-		kk_child_how(ward->process, WNOWAIT, &end);
+		kk_child_how(ward->process, WNOWAIT, &how);
 		tell(ward);
 	}
 	while (server->wards)

@@ -1,26 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ipc/process/server.c - a fork server as those see it who ask it for children. The server itself is in serve.c. */
 #include "process/server.h"
+#include "deadline/deadline.h"
 #include "process/child.h"
 #include "process/private.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define STOP_MS 2000
+#define STOP_MS   2000
+#define ANSWER_MS 10000
 
 struct kk_process_server {
 	struct kk_process *self;
 	int socket;
-	bool forked; /* knows our functions by their addresses */
+	bool forked;            /* knows our functions by their addresses */
+	_Atomic unsigned users; /* the handle, and those of its children */
 
 	pthread_mutex_t lock; /* of the socket and what follows: one question at a time */
-	unsigned users;       /* the handle, and those of its children */
+	bool owes;            /* the answer to a question that was given up */
 };
 
 /* The server for those who name none. */
@@ -65,7 +70,7 @@ struct kk_process_server *kk_process_server_start(enum kk_start_method method, s
 		return NULL;
 	}
 	server->forked = method == KK_START_FORK;
-	server->users = 1;
+	atomic_init(&server->users, 1);
 	server->socket = -1;
 	pthread_mutex_init(&server->lock, NULL);
 	server->self = kk_child_make(error);
@@ -97,10 +102,8 @@ pid_t kk_process_server_pid(const struct kk_process_server *server)
 
 void kk_server_release(struct kk_process_server *server)
 {
-	pthread_mutex_lock(&server->lock);
-	bool last = --server->users == 0;
-	pthread_mutex_unlock(&server->lock);
-	if (!last)
+	/* acq_rel: the last one sees what all before it have done. */
+	if (atomic_fetch_sub_explicit(&server->users, 1, memory_order_acq_rel) > 1)
 		return;
 	if (server->self)
 		kk_process_free(server->self);
@@ -112,8 +115,10 @@ void kk_process_server_stop(struct kk_process_server *server)
 {
 	if (!server)
 		return;
+	/* In a forked child only memory: no thread is there to give up the lock, no child's handle uses it. */
 	if (server->self && server->self->owner != getpid()) {
-		kk_server_release(server);
+		kk_process_free(server->self);
+		free(server);
 		return;
 	}
 	/* Told that nobody asks any more, it ends its children and itself; or does not, and they end with its life. */
@@ -161,29 +166,61 @@ static long gather(const struct kk_process_spec *spec, const int head[WISH_REST]
 	return (long)count;
 }
 
-/* One question and its answer. */
+/* With the lock held, as the next one: the answer, and the pidfd that comes with it. */
+static int hear(struct kk_process_server *server, struct kk_answered *answered, int *pidfd, int64_t deadline_ms)
+{
+	size_t came;
+	int rc = kk_deadline_poll(server->socket, POLLIN, deadline_ms);
+
+	server->owes = rc < 0;
+	if (rc < 0)
+		return rc;
+	if (kk_message_receive(server->socket, answered, sizeof(*answered), pidfd, 1, &came) !=
+	    (ssize_t)sizeof(*answered))
+		return KK_ERR_DIED;
+	return KK_OK;
+}
+
+/* One question and its answer. A child of whom word comes too late is ended by the server: its channel is shut. */
+static int put_question(struct kk_process_server *server, const int *fds, size_t count, struct kk_answered *answered,
+                        int *pidfd, int64_t deadline_ms)
+{
+	struct kk_wish wish = {.fd_count = count};
+	int late = -1, rc = KK_OK;
+
+	if (server->socket < 0)
+		return KK_ERR_DIED;
+	if (kk_deadline_left(deadline_ms) == 0)
+		return KK_ERR_TIMEOUT;
+	if (server->owes)
+		rc = hear(server, answered, &late, deadline_ms);
+	kk_private_close(&late);
+	if (rc < 0)
+		return rc;
+	/* There is room: nothing else is under way. */
+	if (kk_message_send(server->socket, &wish, sizeof(wish), fds, count) < 0)
+		return errno == EPIPE || errno == ECONNRESET ? KK_ERR_DIED : KK_ERR_SYSTEM;
+	return hear(server, answered, pidfd, deadline_ms);
+}
+
 static int talk(struct kk_process_server *server, const int *fds, size_t count, struct kk_answered *answered,
                 int *pidfd, struct kk_error *error)
 {
-	struct kk_wish wish = {.fd_count = count};
-	ssize_t n = -1;
-	size_t came = 0;
-	int asked = -1;
+	int64_t deadline_ms = kk_deadline(ANSWER_MS);
 
-	errno = EPIPE;
 	pthread_mutex_lock(&server->lock);
-	if (server->socket >= 0)
-		asked = kk_message_send(server->socket, &wish, sizeof(wish), fds, count);
+	int rc = put_question(server, fds, count, answered, pidfd, deadline_ms);
 	int failed = errno;
-	if (asked == 0)
-		n = kk_message_receive(server->socket, answered, sizeof(*answered), pidfd, 1, &came);
 	pthread_mutex_unlock(&server->lock);
 	errno = failed;
-	if (asked < 0 && failed != EPIPE && failed != ECONNRESET)
-		return kk_error_set(error, KK_ERR_SYSTEM, "cannot ask the fork server");
-	if (n != (ssize_t)sizeof(*answered))
+	if (rc == KK_ERR_TIMEOUT)
+		return kk_error_set(error, rc, "the fork server (process %d) has not answered for %d s: is it stopped?",
+		                    (int)server->self->pid, ANSWER_MS / 1000);
+	if (rc == KK_ERR_DIED)
 		return say_dead(server, error);
-	if (answered->pid > 0 && came == 0)
+	if (rc < 0)
+		return kk_error_set(error, rc, "cannot ask the fork server");
+	if (answered->pid > 0 && *pidfd < 0)
 		return kk_error_set(error, KK_ERR_MEMORY, "cannot take the descriptor of a process");
 	if (answered->pid == 0 && error)
 		*error = answered->error;
@@ -244,17 +281,9 @@ static struct kk_process_server *common_server(struct kk_error *error)
 	/* One that has died, or is the parent's, is of no use any more. */
 	if (server && server->self->owner == getpid() && kk_process_is_alive(server->self))
 		return server;
-	if (server && server->self->owner == getpid())
-		kk_process_server_stop(server);
+	kk_process_server_stop(server);
 	common.server = kk_process_server_start(KK_START_SPAWN, error);
 	return common.server;
-}
-
-static void use(struct kk_process_server *server)
-{
-	pthread_mutex_lock(&server->lock);
-	server->users++;
-	pthread_mutex_unlock(&server->lock);
 }
 
 int kk_server_ask(struct kk_process *process, const struct kk_process_spec *spec, const struct kk_order *order,
@@ -272,7 +301,7 @@ int kk_server_ask(struct kk_process *process, const struct kk_process_spec *spec
 		pthread_mutex_lock(&common.lock);
 	server = server ? server : common_server(error);
 	if (server)
-		use(server);
+		atomic_fetch_add_explicit(&server->users, 1, memory_order_relaxed);
 	if (!spec->server)
 		pthread_mutex_unlock(&common.lock);
 	if (!server)
@@ -284,8 +313,7 @@ int kk_server_ask(struct kk_process *process, const struct kk_process_spec *spec
 void kk_server_stop_default(void)
 {
 	pthread_mutex_lock(&common.lock);
-	if (common.server && common.server->self->owner == getpid())
-		kk_process_server_stop(common.server);
+	kk_process_server_stop(common.server);
 	common.server = NULL;
 	pthread_mutex_unlock(&common.lock);
 }

@@ -15,8 +15,9 @@
  * A forked call (KK_START_FORK), as any fork, inherits the caller's ends of its pipes: the child sees the end of its
  * input only when that one has ended, too.
  *
- * A struct kk_popen belongs to the process that made it. Several threads may wait for it, ask and signal it at a time;
- * one at a time may communicate. kakehi/run.h does all in one call.
+ * A struct kk_popen belongs to the process that made it; in a forked child it can only be freed: KK_ERR_NOT_OWNER.
+ * Several threads may wait for it, ask and signal it at a time; one at a time may communicate. kakehi/run.h does all in
+ * one call.
  */
 #ifndef KAKEHI_POPEN_H
 #define KAKEHI_POPEN_H

@@ -16,6 +16,10 @@
  * none frees it meanwhile. In a child that inherits the handle it is worth nothing: KK_ERR_NOT_OWNER. Nothing here is
  * shared memory.
  *
+ * A program that uses the library may fork as it likes, with threads too: the library's own locks are free in the
+ * child. But a handler of a signal must not call fork(2), which POSIX does not allow either: the library may be at work
+ * in the thread that it interrupts. _Fork(3), and exec, it may.
+ *
  * Children never outlive their parent: a call holds a lifeline (see `lifeline` below), so the kernel kills it as soon
  * as its parent is gone, whatever it died of, and the children of the child after it; what the parent forks by itself
  * (fork, daemon) is not its parent and does not keep it alive. A parent that ends in peace
@@ -131,8 +135,9 @@ KK_API struct kk_process *kk_process_start(kk_function *call, const void *args, 
 /* kk_process_spawn - starts a child. Its signals are all at their defaults and unblocked. Returns it, or NULL with
  * `error`: also when the program cannot be executed, so that a child that is returned has begun to run what was asked
  * for. KK_ERR_MISSING: none of `paths` is there; KK_ERR_INVALID, KK_ERR_MEMORY, KK_ERR_SYSTEM;
- * KK_ERR_DIED: the fork server has died, or the child before it came to its function. The caller owns the result and
- * ends it with kk_process_free.
+ * KK_ERR_DIED: the fork server has died, or the child before it came to its function; KK_ERR_TIMEOUT: the fork server
+ * has not answered for ten seconds, as one that is stopped: the call is not run, or ended. The caller owns the result
+ * and ends it with kk_process_free.
  *
  * A call ends with the status that its function returns (0 .. 255); with 1, and a line on standard error, if that is a
  * negative kk_status. Standard output and error are flushed; other streams are not, and atexit handlers do not run,

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A fork server that is stopped (SIGSTOP): nobody waits for it without a limit. */
+#include "ways.h"
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ANSWER_MS = 10000, LONG_MS = 20000, ASKERS = 3 };
+
+static int sleep_on(struct kk_call *call)
+{
+	(void)call;
+	while (pause() < 0)
+		;
+	return 0;
+}
+KK_FUNCTION(sleep_on)
+
+static int speak(struct kk_call *call)
+{
+	(void)call;
+	return write(WAY_OUT, "here", 4) == 4 ? 3 : 1;
+}
+KK_FUNCTION(speak)
+
+static void *ask(void *fd)
+{
+	struct kk_process_fd out = {*(int *)fd, WAY_OUT};
+	struct kk_error error = {0};
+	struct kk_process *process =
+	    way_try((struct kk_process_spec){.call = speak, .fds = &out, .fd_count = 1}, &error);
+
+	kk_process_free(process);
+	return (void *)(intptr_t)error.code;
+}
+
+/* Several that ask at the same time do not wait for each other; what they asked for is never done. */
+static void nobody_waits_for_it(enum way way)
+{
+	pthread_t askers[ASKERS];
+	struct kk_error error = {0};
+	void *code;
+	int ends[2];
+
+	way_use(way);
+	struct kk_process *held = way_start((struct kk_process_spec){.call = sleep_on});
+	pid_t server = kk_process_server_pid(way_server());
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	kill(server, SIGSTOP);
+	kk_process_free(held);
+	uint64_t began_ms = harness_now_ms();
+	for (int i = 0; i < ASKERS; i++)
+		assert_int_equal(pthread_create(&askers[i], NULL, ask, &ends[1]), 0);
+	assert_null(way_try((struct kk_process_spec){.call = speak}, &error));
+	assert_int_equal(error.code, KK_ERR_TIMEOUT);
+	assert_string_equal(
+	    error.text, harness_text("the fork server (process %d) has not answered for 10 s: is it stopped?", server));
+	for (int i = 0; i < ASKERS; i++) {
+		assert_int_equal(pthread_join(askers[i], &code), 0);
+		assert_int_equal((intptr_t)code, KK_ERR_TIMEOUT);
+	}
+	assert_in_range(harness_now_ms() - began_ms, ANSWER_MS - 100, 2 * ANSWER_MS);
+	kill(server, SIGCONT);
+	/* Again it is good for what is asked now. */
+	struct kk_process_fd out = {ends[1], WAY_OUT};
+	assert_int_equal(way_end(way_start((struct kk_process_spec){.call = speak, .fds = &out, .fd_count = 1})).code,
+	                 3);
+	close(ends[1]);
+	assert_string_equal(way_read(ends[0]), "here");
+	close(ends[0]);
+	way_done();
+	assert_int_equal(harness_wait_orphans(LONG_MS), 0);
+}
+
+static void test_nobody_waits_for_a_stopped_server(void **state)
+{
+	(void)state;
+	nobody_waits_for_it(BY_FORKED_SERVER);
+}
+
+/* A parent that ends joins what has ended, though nobody says how, and ends the others. */
+static int exit_beside_it(void)
+{
+	struct kk_process *ended, *daemon;
+
+	way_use(BY_FRESH_SERVER);
+	ended = way_start((struct kk_process_spec){.call = sleep_on});
+	daemon = way_start((struct kk_process_spec){.call = sleep_on, .daemon = true});
+	if (kill(kk_process_server_pid(way_server()), SIGSTOP) < 0)
+		return 1;
+	kk_process_kill(ended, SIGKILL);
+	kk_process_join_all();
+	return kk_process_is_alive(ended) || kk_process_is_alive(daemon) ? 2 : 0;
+}
+
+static void test_an_exit_beside_a_stopped_server(void **state)
+{
+	(void)state;
+	struct harness_options options = {.limit_ms = LONG_MS};
+	struct harness_result result = harness_exec(
+	    (const char *const[]){KAKEHI_BUILD_DIR "/tests/bin/test_process_silent", "--exit", NULL}, &options);
+	assert_string_equal(result.err, "");
+	assert_int_equal(result.exit_code, 0);
+	assert_int_equal(harness_wait_orphans(LONG_MS), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_nobody_waits_for_a_stopped_server),
+    cmocka_unit_test(test_an_exit_beside_a_stopped_server),
+};
+
+int main(int argc, char **argv)
+{
+	kk_function_main(argc, argv);
+	if (argc == 2 && strcmp(argv[1], "--exit") == 0)
+		return exit_beside_it();
+	return harness_run(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
+}
