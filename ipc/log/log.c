@@ -46,17 +46,35 @@ static size_t escape(unsigned char byte, char to[5])
 	return 2;
 }
 
+struct date {
+	unsigned year, month, day;
+};
+
+/* Of so many days after 1970-01-01, counted in years that begin in March, so that a leap day is the last one. No
+ * gmtime_r: it takes a lock of libc's, which stays taken in the child of a fork that comes in between. */
+static struct date date_of(unsigned days)
+{
+	unsigned shifted = days + 719468, era = shifted / 146097, day = shifted % 146097;
+	unsigned year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+	unsigned day_of_year = day - (365 * year + year / 4 - year / 100), month = (5 * day_of_year + 2) / 153;
+	struct date date = {
+	    .year = era * 400 + year + (month >= 10),
+	    .month = month < 10 ? month + 3 : month - 9,
+	    .day = day_of_year - (153 * month + 2) / 5 + 1,
+	};
+
+	return date;
+}
+
 static size_t begin(const struct kk_log_entry *entry, char *to, size_t size)
 {
-	time_t seconds = (time_t)(entry->time_ns / 1000000000u);
-	unsigned micro = (unsigned)(entry->time_ns / 1000u % 1000000u);
-	struct tm utc;
-	int length;
+	uint64_t seconds = entry->time_ns / 1000000000u;
+	unsigned micro = (unsigned)(entry->time_ns / 1000u % 1000000u), second = (unsigned)(seconds % 86400u);
+	struct date date = date_of((unsigned)(seconds / 86400u));
+	int length = snprintf(to, size, "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ %s %s %.*s: ", date.year, date.month,
+	                      date.day, second / 3600, second / 60 % 60, second % 60, micro,
+	                      kk_log_level_name(entry->level), entry->process, (int)KK_LOG_MODULE, entry->module);
 
-	gmtime_r(&seconds, &utc);
-	length = snprintf(to, size, "%04d-%02d-%02dT%02d:%02d:%02d.%06uZ %s %s %.*s: ", utc.tm_year + 1900,
-	                  utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, micro,
-	                  kk_log_level_name(entry->level), entry->process, (int)KK_LOG_MODULE, entry->module);
 	return length < 0 ? 0 : (size_t)length;
 }
 

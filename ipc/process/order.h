@@ -5,12 +5,13 @@
 #ifndef IPC_PROCESS_ORDER_H
 #define IPC_PROCESS_ORDER_H
 
+#include <kakehi/log.h>
 #include <kakehi/process.h>
 
 #define KK_ORDER_MAGIC    UINT64_C(0x726f6968656b616b) /* "kakehior" */
 #define KK_FUNCTION_NAME  101
 #define KK_IDENTITY_BYTES 40
-#define KK_LEVELS_BYTES   256
+#define KK_LEVELS_BYTES   (KK_LOG_RULES * (KK_LOG_MODULE + sizeof("=WARNING,")))
 
 /* Places are offsets in the block; a length of 0 is nothing. */
 struct kk_order {

@@ -5,10 +5,10 @@
  *
  *	2026-11-22T09:30:00.123456Z INFO Process-1 db.pool: 4 connections
  *
- * Each line is one write(2) of at most KK_LOG_LINE bytes, so that lines of processes that share a pipe, or a file
- *opened with O_APPEND, never mix. What is printed at all is decided by level and *module*, a dotted name: the level of
- *the longest prefix counts ("db" is one of "db.pool", "d" is not), warnings and errors if there is none. A block can
- *have levels of its own, in the thread that runs it:
+ * Each line is one write(2) of at most KK_LOG_LINE bytes, so that lines of processes that share a pipe, or a file that
+ * was opened with O_APPEND, never mix. What is printed at all is decided by level and module, a dotted name: the level
+ * of the longest prefix counts ("db" is one of "db.pool", "d" is not), warnings and errors if there is none. A block
+ * can have levels of its own, in the thread that runs it:
  *
  *	KK_LOG_SCOPE("db", KK_LOG_DEBUG);
  *

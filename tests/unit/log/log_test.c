@@ -108,6 +108,25 @@ static void test_scopes(void **state)
 	assert_true(wants(KK_LOG_WARNING, "db"));
 }
 
+/* The day of the calendar is counted by ourselves: as libc does it. */
+static void test_dates(void **state)
+{
+	char line[100], expected[40];
+
+	(void)state;
+	for (int64_t seconds = 0; seconds < INT64_C(18000000000); seconds += 86400 * 27 + 3607) {
+		struct kk_log_entry entry = {
+		    .time_ns = (uint64_t)seconds * 1000000000u, .process = "p", .module = "m", .text = ""};
+		time_t time = (time_t)seconds;
+		struct tm utc;
+		gmtime_r(&time, &utc);
+		strftime(expected, sizeof(expected), "%Y-%m-%dT%H:%M:%S.000000Z", &utc);
+		kk_log_format(&entry, line, sizeof(line));
+		line[strlen(expected)] = '\0';
+		assert_string_equal(line, expected);
+	}
+}
+
 static void test_format(void **state)
 {
 	struct kk_log_entry entry = {
@@ -230,6 +249,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_what_cannot_be_set),
     cmocka_unit_test(test_levels_as_text),
     cmocka_unit_test(test_scopes),
+    cmocka_unit_test(test_dates),
     cmocka_unit_test(test_format),
     cmocka_unit_test(test_lines_go_to_a_descriptor),
     cmocka_unit_test(test_entries_go_to_a_sink),

@@ -584,6 +584,9 @@ WAY_TESTS(they_speak_with_their_parent)
 
 static void levels_of_the_log_go_along(void)
 {
+	/* As many as there can be, and long ones: the last one goes along, too. */
+	for (unsigned i = 1; i < KK_LOG_RULES; i++)
+		kk_log_set(harness_text("the.module.with.the.long.name.and.number.%u", i), KK_LOG_WARNING);
 	kk_log_set("db", KK_LOG_DEBUG);
 	char *text = way_output((struct kk_process_spec){.call = log_something, .name = "logger"}, 2, 0);
 	assert_non_null(strstr(text, "Z DEBUG logger db.pool: seen\n"));

@@ -4,15 +4,20 @@
 #include "harness.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <kakehi/log.h>
+#include <kakehi/popen.h>
 #include <kakehi/process.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { LONG_MS = 20000 };
@@ -285,6 +290,119 @@ static void test_a_fork_while_a_server_starts(void **state)
 	unlink(fifo);
 }
 
+/* ---- forks beside a thread that is always in the midst of something: nothing of it stays taken in the child */
+
+static atomic_bool over;
+
+/* Forks, again and again, beside `work`; each child does `look`, and says so by 0. */
+static void fork_beside(void *(*work)(void *what), int (*look)(void *what), void *what)
+{
+	pthread_t other;
+
+	atomic_store(&over, false);
+	assert_int_equal(pthread_create(&other, NULL, work, what), 0);
+	for (int i = 0; i < 300; i++) {
+		struct pollfd ended = {.events = POLLIN};
+		int status = 0;
+		pid_t pid = fork();
+		assert_true(pid >= 0);
+		if (pid == 0)
+			_exit(look(what));
+		ended.fd = pidfd_open(pid, 0);
+		if (poll(&ended, 1, LONG_MS) != 1)
+			kill(pid, SIGKILL);
+		close(ended.fd);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+	atomic_store(&over, true);
+	assert_int_equal(pthread_join(other, NULL), 0);
+}
+
+static void *poll_it(void *popen)
+{
+	while (!atomic_load(&over))
+		(void)kk_popen_poll(popen, NULL);
+	return NULL;
+}
+
+static int use_inherited_popen(void *popen)
+{
+	int code, good = kk_popen_poll(popen, &code) == KK_ERR_NOT_OWNER && kk_popen_kill(popen) == KK_ERR_NOT_OWNER &&
+	                 kk_popen_communicate(popen, NULL, 0, 0, NULL) == KK_ERR_NOT_OWNER &&
+	                 kk_popen_close_fd(popen, 0) == KK_ERR_NOT_OWNER;
+
+	kk_popen_free(popen);
+	return !good;
+}
+
+static void test_forks_beside_a_popen(void **state)
+{
+	static const char *const args[] = {"/bin/sleep", "1000", NULL};
+	struct kk_popen *popen = kk_popen(&(struct kk_command){.args = args}, NULL);
+
+	(void)state;
+	assert_non_null(popen);
+	fork_beside(poll_it, use_inherited_popen, popen);
+	assert_int_equal(kk_popen_poll(popen, NULL), KK_ERR_EMPTY);
+	kk_popen_free(popen);
+}
+
+static void *ask_it(void *server)
+{
+	const struct kk_process_spec spec = {.call = at_once, .method = KK_START_FORKSERVER, .server = server};
+
+	while (!atomic_load(&over))
+		kk_process_free(kk_process_spawn(&spec, NULL));
+	return NULL;
+}
+
+static int stop_inherited_server(void *server)
+{
+	kk_process_server_stop(server);
+	return 0;
+}
+
+static void test_forks_beside_a_server(void **state)
+{
+	struct kk_process_server *server = kk_process_server_start(KK_START_FORK, NULL);
+
+	(void)state;
+	assert_non_null(server);
+	fork_beside(ask_it, stop_inherited_server, server);
+	kk_process_server_stop(server);
+}
+
+/* Dates take a lock of libc's. */
+static void *date_it(void *nothing)
+{
+	struct tm date;
+
+	(void)nothing;
+	while (!atomic_load(&over)) {
+		time_t now = time(NULL);
+		(void)gmtime_r(&now, &date);
+	}
+	return NULL;
+}
+
+static int log_it(void *fd)
+{
+	kk_log_to_fd(*(int *)fd);
+	kk_log_error("host", "from a child");
+	return 0;
+}
+
+static void test_forks_beside_a_log(void **state)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_true(null >= 0);
+	fork_beside(date_it, log_it, &null);
+	close(null);
+}
+
 /* Not the end of the program, which would be SIGXFSZ. */
 static void test_a_limit_of_the_size_of_files(void **state)
 {
@@ -321,6 +439,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_sigchld_waits_for_any_child),
     cmocka_unit_test(test_exit_joins_those_that_were_not_taken),
     cmocka_unit_test(test_a_fork_while_a_server_starts),
+    cmocka_unit_test(test_forks_beside_a_popen),
+    cmocka_unit_test(test_forks_beside_a_server),
+    cmocka_unit_test(test_forks_beside_a_log),
     cmocka_unit_test(test_a_limit_of_the_size_of_files),
 };
 
