@@ -40,6 +40,7 @@ def comment_text(raw):
 def without_guards(text):
     """The header without includes, include guards and what is there for C++."""
     text = re.sub(r"#ifdef __cplusplus\n.*?#endif\n", "", text, flags=re.S)
+    text = text.replace(" KK_ZERO;", ";")
     text = re.sub(r"#if defined\(KK_BUILDING_LIBRARY\)\n.*?#endif\n", "", text, flags=re.S)
     text = re.sub(r"^#include .*\n", "", text, flags=re.M)
     text = re.sub(r"[ \t]+\\\n", " \\\\\n", text)

@@ -189,23 +189,32 @@ enum kk_record_kind {
 
 struct kk_record_schema;
 
+/* C++ compilers warn of rows that end early, unless it is said what the rest is. */
+#ifdef __cplusplus
+#define KK_ZERO = {}
+#else
+#define KK_ZERO
+#endif
+
 /* One field of a struct through all versions of its type. */
 struct kk_record_field {
 	const char *name;
 	enum kk_record_kind kind;
-	size_t at, size;          /* offsetof and sizeof; KK_RECORD_MEMBER fills the first four           */
-	uint32_t since;           /* the version that brought it; 0: the first                            */
-	uint32_t removed;         /* the version that has it no more; 0: all have it. `at` means nothing  */
-	const char *renamed_from; /* what it was called before ... NULL: always the same                  */
-	uint32_t renamed;         /* ... this version                                                     */
-	bool required;            /* a record of a version that has it must have it                       */
-	int64_t default_int;      /* for BOOL, INT, UINT: when it is missing                              */
-	double default_double;    /* for DOUBLE                                                           */
-	const char *default_text; /* for TEXT, STRING, BYTES; NULL: empty                                 */
-	const struct kk_record_schema *schema; /* of a STRUCT; if that is missing, all its fields are        */
+	size_t at, size;                  /* offsetof and sizeof; KK_RECORD_MEMBER fills the first four          */
+	uint32_t since KK_ZERO;           /* the version that brought it; 0: the first                           */
+	uint32_t removed KK_ZERO;         /* the version that has it no more; 0: all have it. `at` means nothing */
+	const char *renamed_from KK_ZERO; /* what it was called before ... NULL: always the same                 */
+	uint32_t renamed KK_ZERO;         /* ... this version                                                    */
+	bool required KK_ZERO;            /* a record of a version that has it must have it                      */
+	int64_t default_int KK_ZERO;      /* for BOOL, INT, UINT: when it is missing                             */
+	double default_double KK_ZERO;    /* for DOUBLE                                                          */
+	const char *default_text KK_ZERO; /* for TEXT, STRING, BYTES; NULL: empty                                */
+	/* of a STRUCT; if that is missing, all its fields are */
+	const struct kk_record_schema *schema KK_ZERO;
 };
 
-/* KK_RECORD_MEMBER - the first four members of a row; others may follow: {KK_RECORD_MEMBER(...), .since = 2}. */
+/* KK_RECORD_MEMBER - the first four members of a row; others may follow, in C by name: {KK_RECORD_MEMBER(...),
+ * .since = 2}; in C++17 in their order: {KK_RECORD_MEMBER(...), 2}. */
 #ifdef __cplusplus
 #define KK_RECORD_MEMBER(name, kind, type, member) (name), (kind), offsetof(type, member), sizeof(((type *)0)->member)
 #else

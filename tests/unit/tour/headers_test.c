@@ -78,21 +78,33 @@ static void test_cxx_program(void **state)
 	const char *const link[] = {
 	    "-x", "none", LIBRARY, "-o", binary, SANITIZERS[0] ? "-fsanitize=" SANITIZERS : "-O1", NULL};
 	harness_write_text(source, "#include <kakehi/family.h>\n"
+	                           "#include <kakehi/record.h>\n"
 	                           "#include <cstdio>\n"
+	                           "struct point { int32_t x, y; };\n"
+	                           "static const kk_record_field fields[] = {\n"
+	                           "\t{KK_RECORD_MEMBER(\"x\", KK_FIELD_INT, point, x)},\n"
+	                           "\t{KK_RECORD_MEMBER(\"y\", KK_FIELD_INT, point, y), 2},\n"
+	                           "};\n"
+	                           "static const kk_record_schema schema = {\"point\", 2, 0, fields, 2, false, 0};\n"
 	                           "int main()\n"
 	                           "{\n"
 	                           "\tkk_error error;\n"
 	                           "\tkk_family *family = kk_family_create(nullptr, &error);\n"
 	                           "\tif (!family)\n"
 	                           "\t\treturn 1;\n"
-	                           "\tstd::printf(\"%%d\\n\", kk_family_seat(family));\n"
+	                           "\tunsigned char bytes[64];\n"
+	                           "\tpoint from = {1, 2}, to = {0, 0};\n"
+	                           "\tint64_t length = kk_record_encode(&schema, &from, bytes, sizeof(bytes), &error);\n"
+	                           "\tif (length < 0 || kk_record_decode(&schema, bytes, size_t(length), &to, &error) < 0)\n"
+	                           "\t\treturn 2;\n"
+	                           "\tstd::printf(\"%%d %%d %%d\\n\", kk_family_seat(family), to.x, to.y);\n"
 	                           "\tkk_family_close(family);\n"
 	                           "}\n");
 	compile(as_cxx, link, source, "a program");
 	struct harness_options options = {.limit_ms = LIMIT_MS};
 	struct harness_result result = harness_exec((const char *const[]){binary, NULL}, &options);
 	assert_int_equal(result.exit_code, 0);
-	assert_string_equal(result.out, "1\n");
+	assert_string_equal(result.out, "1 1 2\n");
 }
 
 static const struct CMUnitTest tests[] = {
