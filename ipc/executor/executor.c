@@ -39,6 +39,7 @@ static struct kk_executor *new_handle(struct kk_family *family, struct kk_error 
 
 void executor_free(struct kk_executor *executor)
 {
+	handles_remove(executor);
 	pthread_cond_destroy(&executor->keeper_changed);
 	pthread_mutex_destroy(&executor->lock);
 	free(executor);
@@ -242,7 +243,6 @@ void kk_executor_close(struct kk_executor *executor)
 		(void)futures_fetch(executor, view);
 	pthread_mutex_unlock(&executor->lock);
 	keeper_stop(executor);
-	handles_remove(executor);
 	pthread_mutex_lock(&executor->lock);
 	futures_part(executor, view);
 	empty_handle(executor);

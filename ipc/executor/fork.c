@@ -26,7 +26,8 @@ static void in_parent(void)
 static void in_child(void)
 {
 	for (struct kk_executor *one = handles; one; one = one->next_handle) {
-		executor_reset(one);
+		if (!atomic_load(&one->closed))
+			executor_reset(one);
 		pthread_mutex_unlock(&one->lock);
 	}
 	pthread_mutex_unlock(&list_lock);
@@ -65,7 +66,7 @@ void executor_reset(struct kk_executor *executor)
 static void end_all(void)
 {
 	for (struct kk_executor *one = handles; one; one = one->next_handle) {
-		if (one->owner)
+		if (one->owner && !atomic_load(&one->closed))
 			(void)kk_executor_terminate(one);
 	}
 }

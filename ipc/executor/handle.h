@@ -112,7 +112,7 @@ int shape_lay(struct kk_executor *executor, const struct executor_memory *shape,
 /* The view of the calling thread; NULL: `error` says why. */
 struct view *executor_view(struct kk_executor *executor, struct kk_error *error);
 
-/* Frees a closed handle without futures. */
+/* Frees a closed handle without futures, which is no handle of this process any more. */
 void executor_free(struct kk_executor *executor);
 
 /* kk_executor_create, but for the workers. */
@@ -171,7 +171,7 @@ struct kk_event *futures_event(void);
 
 /* ---- fork.c */
 
-/* All handles of this process, so that a forked child can begin anew with them. */
+/* All handles of this process, closed ones with futures too: a forked child begins anew with them, their locks free. */
 int handles_watch_forks(void);
 void handles_add(struct kk_executor *executor);
 void handles_remove(struct kk_executor *executor);

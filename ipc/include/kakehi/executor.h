@@ -15,8 +15,8 @@
  * never looks at its futures gets slower and larger, but does not block itself.
  *
  * Any member of the family may submit: by the handle that it inherited by being forked, or by kk_executor_open. Only
- *the process that created the executor looks after the workers; they do not outlive it. Up to 23 processes hold futures
- * of one executor at a time; each has a thread for it (the keeper), which starts with the first future.
+ * the process that created the executor looks after the workers; they do not outlive it. Up to 23 processes hold
+ * futures of one executor at a time; each has a thread for it (the keeper), which starts with the first future.
  */
 #ifndef KAKEHI_EXECUTOR_H
 #define KAKEHI_EXECUTOR_H
@@ -118,7 +118,8 @@ KK_API int kk_executor_shutdown(struct kk_executor *executor, bool wait, bool ca
 KK_API int kk_executor_terminate(struct kk_executor *executor);
 
 /* kk_executor_fd - a descriptor that polls readable when futures that were given to kk_future_watch have ended: read
- * nothing from it, call kk_executor_next_done until it says NULL. Owned by the handle. KK_ERR_SYSTEM, KK_ERR_FULL. */
+ * nothing from it, call kk_executor_next_done until it says NULL. Owned by the handle. KK_ERR_SYSTEM. This is how an
+ * event loop awaits futures; queues and connections have no descriptor: there a thread calls kk_wait_any. */
 KK_API int kk_executor_fd(struct kk_executor *executor);
 
 /* kk_executor_next_done - the next watched future of this process that has ended, or NULL. Each is returned once. */

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kakehi/wait_any.h - reads many things that one can wait for, produces those that are ready.
  *
- * Like multiprocessing.connection.wait: connections, queues, futures, the ends of processes, sockets.
+ * Like multiprocessing.connection.wait: connections, queues, the ends of processes, sockets, futures (the descriptor of
+ * kk_executor_fd).
  *
  *	struct kk_waitable item[] = {kk_connection_waitable(one), kk_connection_waitable(other),
  *	                             kk_descriptor_waitable(kk_process_sentinel(child), POLLIN)};
  *	count = kk_wait_any(item, 3, -1);
  *	if (item[0].is_ready) ...
  *
- * Objects of a family have no descriptors: a child that finds one by its reference could not inherit any. One call
- * sleeps on the futex words of all of them (futex_waitv, Linux 5.16), so nothing is armed, counted or left behind, and
- * who wakes pays nothing for being waited for by many. Descriptors in the same call are polled by a thread that lives
- * as long as the call. On older kernels, and for more than 127 objects, it looks again every few milliseconds instead.
+ * Objects of a family have no descriptors: a child that finds one by its reference could not inherit any. So an event
+ * loop awaits a queue or a connection by a thread that calls this. One call sleeps on the futex words of all of them
+ * (futex_waitv, Linux 5.16), so nothing is armed, counted or left behind, and who wakes pays nothing for being waited
+ * for by many. Descriptors in the same call are polled by a thread that lives as long as the call. On older kernels,
+ * and for more than 127 objects, it looks again every few milliseconds instead.
  */
 #ifndef KAKEHI_WAIT_ANY_H
 #define KAKEHI_WAIT_ANY_H

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef THREADS
@@ -1024,6 +1025,49 @@ static void test_many_threads(void **state)
 	kk_executor_close(executor);
 }
 
+enum { KEPT = 30000 };
+
+static _Atomic bool freeing;
+
+static void *free_all_but_one(void *arg)
+{
+	struct kk_future **future = arg;
+	atomic_store(&freeing, true);
+	for (int i = 1; i < KEPT; i++)
+		kk_future_free(future[i]);
+	atomic_store(&freeing, false);
+	return NULL;
+}
+
+/* Futures outlive their executor; a child is forked while another thread frees some. */
+static void test_fork_beside_futures_of_a_closed_one(void **state)
+{
+	(void)state;
+	struct kk_executor *executor = make(&(struct kk_executor_spec){.workers = 2});
+	struct kk_future **future = calloc(KEPT, sizeof(*future));
+	pthread_t thread;
+	assert_non_null(future);
+	for (long i = 0; i < KEPT; i++)
+		future[i] = submit_long(executor, square, i);
+	assert_int_equal(kk_future_wait(future, KEPT, KK_ALL_COMPLETED, -1), KEPT);
+	kk_executor_close(executor);
+	assert_int_equal(pthread_create(&thread, NULL, free_all_but_one, future), 0);
+	do {
+		int status = 1;
+		pid_t child = fork();
+		if (child == 0) {
+			alarm(10);
+			kk_future_free(future[0]);
+			_exit(0);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(status, 0);
+	} while (atomic_load(&freeing));
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	kk_future_free(future[0]);
+	free(future);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, open_gates, close_gates)
 
 static const struct CMUnitTest tests[] = {
@@ -1060,5 +1104,6 @@ static const struct CMUnitTest tests[] = {
     TEST(test_init_fails),
     TEST(test_share),
     TEST(test_many_threads),
+    TEST(test_fork_beside_futures_of_a_closed_one),
 };
 HARNESS_MAIN(tests)
