@@ -25,12 +25,77 @@ struct kk_client {
 	struct wire wire;
 	pid_t pid; /* of the process that has connected */
 	uint32_t serial;
+
+	struct kk_client *next; /* of this process */
 };
 
 struct kk_proxy {
 	struct kk_client *client;
 	uint64_t number;
 };
+
+/* ---- forks */
+
+/* All clients of this process. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct kk_client *clients;
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+static void after_fork(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+/* A call of the parent's may be under way, for long: its turn is over here, and what it was doing to the buffers too.
+ */
+static void child_begins(void)
+{
+	for (struct kk_client *client = clients; client; client = client->next) {
+		if (pthread_mutex_trylock(&client->turn) == 0) {
+			pthread_mutex_unlock(&client->turn);
+			continue;
+		}
+		(void)pthread_mutex_init(&client->turn, NULL);
+		client->wire.in = client->wire.out = NULL;
+	}
+	after_fork();
+}
+
+static int watch_result;
+
+static void watch(void)
+{
+	if (pthread_atfork(before_fork, after_fork, child_begins) != 0)
+		watch_result = KK_ERR_MEMORY;
+}
+
+static int list(struct kk_client *client, struct kk_error *error)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	(void)pthread_once(&once, watch);
+	if (watch_result < 0)
+		return kk_error_set(error, watch_result, "no memory to watch forks");
+	pthread_mutex_lock(&lock);
+	client->next = clients;
+	clients = client;
+	pthread_mutex_unlock(&lock);
+	return KK_OK;
+}
+
+static void unlist(const struct kk_client *client)
+{
+	pthread_mutex_lock(&lock);
+	struct kk_client **at = &clients;
+	while (*at && *at != client)
+		at = &(*at)->next;
+	if (*at)
+		*at = client->next;
+	pthread_mutex_unlock(&lock);
+}
 
 /* ---- connecting */
 
@@ -98,7 +163,7 @@ struct kk_client *kk_client_connect(const struct kk_client_spec *spec, struct kk
 	}
 	client->wire.fd = -1;
 	(void)pthread_mutex_init(&client->turn, NULL);
-	if (copy_spec(client, spec, error) < 0 || connect_client(client, error) < 0) {
+	if (list(client, error) < 0 || copy_spec(client, spec, error) < 0 || connect_client(client, error) < 0) {
 		kk_client_close(client);
 		client = NULL;
 	}
@@ -109,6 +174,7 @@ void kk_client_close(struct kk_client *client)
 {
 	if (!client)
 		return;
+	unlist(client);
 	kk_manager_close(client->manager);
 	kk_family_close(client->family);
 	wire_close(&client->wire);
@@ -124,8 +190,6 @@ void kk_client_close(struct kk_client *client)
 static int begin(struct kk_client *client, struct kk_error *error)
 {
 	int rc = KK_OK;
-	if (client->pid != getpid())
-		(void)pthread_mutex_init(&client->turn, NULL);
 	pthread_mutex_lock(&client->turn);
 	if (client->pid != getpid()) {
 		wire_close(&client->wire);
@@ -242,21 +306,17 @@ uint64_t kk_proxy_number(const struct kk_proxy *proxy)
 	return proxy->number;
 }
 
-static void drop(struct kk_client *client, uint64_t number)
-{
-	const struct wire_message request = {.kind = WIRE_DROP, .number = number};
-	if (begin(client, NULL) == KK_OK)
-		(void)wire_send(&client->wire, &request, -1, wire_deadline(client->connect_ms));
-	pthread_mutex_unlock(&client->turn);
-}
-
 void kk_proxy_close(struct kk_proxy *proxy)
 {
 	if (!proxy)
 		return;
+	struct kk_client *client = proxy->client;
+	const struct wire_message request = {.kind = WIRE_DROP, .number = proxy->number};
+	pthread_mutex_lock(&client->turn);
 	/* A forked child that has never called has no reference of its own. */
-	if (proxy->client->pid == getpid())
-		drop(proxy->client, proxy->number);
+	if (client->pid == getpid())
+		(void)wire_send(&client->wire, &request, -1, wire_deadline(client->connect_ms));
+	pthread_mutex_unlock(&client->turn);
 	free(proxy);
 }
 

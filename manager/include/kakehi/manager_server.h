@@ -30,10 +30,10 @@
  *
  * Who may call. On a Unix socket the kernel tells who the other one is: the same user, or one that `users` lists. With
  * an authkey, which TCP demands, both sides prove that they know it (HMAC-SHA256 of each other's fresh nonces), and
- *every message after that is numbered and carries an HMAC under keys of this connection: nothing of the key is on the
- *wire, nothing can be replayed, changed or slipped in. Nothing is encrypted. Use 16 random bytes or more: who listens
- *may try to guess a weak key at leisure. Arguments and results are bytes; kakehi/record.h makes and reads such bytes
- *safely.
+ * every message after that is numbered and carries an HMAC under keys of this connection: nothing of the key is on the
+ * wire, nothing can be replayed, changed or slipped in. Nothing is encrypted. Use 16 random bytes or more: who listens
+ * may try to guess a weak key at leisure. Arguments and results are bytes; kakehi/record.h makes and reads such bytes
+ * safely.
  *
  * Whatever a stranger sends costs him his connection and nobody else anything: messages, connections and the time
  * before the proof are limited.

@@ -732,6 +732,58 @@ static void test_forked_client(void **state)
 	assert_int_equal(waitpid(server, NULL, 0), server);
 }
 
+static void *call_some(void *proxy)
+{
+	const long one = 1;
+	for (int i = 0; i < 20; i++)
+		if (kk_proxy_call(proxy, "add", &one, sizeof(one), -1, NULL, NULL, NULL) != KK_OK)
+			return proxy;
+	return NULL;
+}
+
+static int call_by_threads(struct kk_proxy *proxy)
+{
+	pthread_t thread[THREADS];
+	void *failed;
+	int rc = 0;
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&thread[i], NULL, call_some, proxy) != 0)
+			return 1;
+	for (int i = 0; i < THREADS; i++)
+		rc |= pthread_join(thread[i], &failed) != 0 || failed;
+	return rc;
+}
+
+/* Forked while a call of another thread is under way: the turn is nobody's in the child, whose threads take turns. */
+static void test_forked_client_with_threads(void **state)
+{
+	(void)state;
+	struct kk_server *server = serve(&unix_spec);
+	struct kk_client *client = client_of(server, NULL);
+	struct kk_proxy *slow = kk_client_make(client, "counter", NULL, 0, NULL);
+	struct kk_proxy *proxy = kk_client_make(client, "counter", NULL, 0, NULL);
+	pthread_t waiting_thread;
+	int status;
+	set_let_go(false);
+	assert_int_equal(pthread_create(&waiting_thread, NULL, call_wait, slow), 0);
+	await_waiting(1);
+	for (int i = 0; i < 10; i++) {
+		pid_t child = fork();
+		assert_true(child >= 0);
+		if (child == 0)
+			_exit(call_by_threads(proxy));
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(status, 0);
+	}
+	set_let_go(true);
+	assert_int_equal(pthread_join(waiting_thread, NULL), 0);
+	assert_int_equal(add_to(proxy, 0), 10 * 20 * THREADS);
+	kk_proxy_close(proxy);
+	kk_proxy_close(slow);
+	kk_client_close(client);
+	kk_server_free(server);
+}
+
 /* The port that a server had is free for the next one at once. */
 static void test_rapid_restart(void **state)
 {
@@ -887,6 +939,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_server_stops),
     cmocka_unit_test(test_client_dies),
     cmocka_unit_test(test_forked_client),
+    cmocka_unit_test(test_forked_client_with_threads),
     cmocka_unit_test(test_strangers_join_the_family),
     cmocka_unit_test(test_no_family),
     cmocka_unit_test(test_rapid_restart),
