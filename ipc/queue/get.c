@@ -4,6 +4,7 @@
 
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- taking */
 
@@ -161,7 +162,7 @@ static int tell(struct queue_side *side, uint32_t handle)
 	side->casualty = (struct kk_casualty){.pid = (pid_t)note->pid, .seat = note->seat};
 	memcpy(side->casualty.name, note->name, sizeof(note->name));
 	side->casualty.name[KK_NAME_MAX] = '\0';
-	side->told = true;
+	side->told = gettid();
 	int rc = kk_ring_put(side->ring[QUEUE_NOTES], handle, 0);
 	/* It stood in the place of an item. */
 	queue_tell_room(side);
@@ -353,7 +354,7 @@ int kk_queue_casualty(struct kk_queue *queue, struct kk_casualty *casualty)
 {
 	struct queue_side *side;
 	int rc = queue_side_of(queue, &side);
-	if (rc == KK_OK && !side->told)
+	if (rc == KK_OK && side->told != gettid())
 		rc = KK_ERR_MISSING;
 	if (rc == KK_OK)
 		*casualty = side->casualty;

@@ -101,7 +101,7 @@ struct queue_side {
 	 * if the first one's own word is not `held_tag`. */
 	uint32_t held_first, held_last;
 	uint64_t held_tag;
-	bool told;
+	pid_t told; /* the thread that was told of the casualty; 0: none */
 	struct kk_casualty casualty;
 };
 

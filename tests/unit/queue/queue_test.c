@@ -904,6 +904,32 @@ static void test_next_sitter(void **state)
 	drop(queue);
 }
 
+static int be_told(void *queue)
+{
+	struct kk_casualty casualty;
+	return strcmp(next(queue), "DIED") == 0 ? kk_queue_casualty(queue, &casualty) : -100;
+}
+
+static int know_nothing(void *queue)
+{
+	struct kk_casualty casualty;
+	return kk_queue_casualty(queue, &casualty) == KK_ERR_MISSING ? 0 : -100;
+}
+
+/* Nor of what the last one was told. */
+static void test_next_sitter_was_not_told(void **state)
+{
+	(void)state;
+	struct kk_queue *queue = make(&(struct kk_queue_spec){.capacity = 8, .item_max = 8});
+	struct task task;
+	with_child(queue, only_register, true);
+	start(&task, queue, be_told);
+	assert_int_equal(finish(&task), 0);
+	start(&task, queue, know_nothing);
+	assert_int_equal(finish(&task), 0);
+	drop(queue);
+}
+
 /* ---- threads */
 
 enum { PUTTERS = 3, GETTERS = 3, EACH = 4000 };
@@ -1004,6 +1030,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_undertaker_without_memory),
     cmocka_unit_test(test_last_item_comes_again),
     cmocka_unit_test(test_next_sitter),
+    cmocka_unit_test(test_next_sitter_was_not_told),
     cmocka_unit_test(test_threads),
 };
 HARNESS_MAIN(tests)
