@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ipc/array/shared.c - arrays as objects of a family, with a lock of their own in front of them. */
-#include "array/kinds.h"
 #include "array/layout.h"
+#include "family/kinds.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

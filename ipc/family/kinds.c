@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ipc/family/kinds.c - all kinds of objects that a family can hold. A burial settles each object by its kind's row. */
-#include "array/kinds.h"
 #include "executor/kind.h"
 #include "family/kinds.h"
-#include "shareable/kinds.h"
-#include "sync/kinds.h"
 
 /* One a line, in the order of their numbers. */
 /* clang-format off */
@@ -20,7 +17,7 @@ static const struct kk_kind *const kinds[KK_KIND_COUNT] = {
 	[KK_KIND_PIPE] = &kk_kind_pipe,
 	[KK_KIND_VALUE] = &kk_kind_value,
 	[KK_KIND_ARRAY] = &kk_kind_array,
-    [KK_KIND_SHAREABLE] = &kk_kind_shareable,
+	[KK_KIND_SHAREABLE] = &kk_kind_shareable,
 	[KK_KIND_DICT] = &kk_kind_dict,
 	[KK_KIND_LIST] = &kk_kind_list,
 	[KK_KIND_EXECUTOR] = &kk_kind_executor,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ipc/shareable/shareable.c - lists in families and in named segments: making and finding them. */
+#include "family/kinds.h"
 #include "family/object.h"
-#include "shareable/kinds.h"
 #include "shareable/layout.h"
 
 #include <kakehi/shm.h>

@@ -3,7 +3,7 @@
 #include <kakehi/condition.h>
 
 #include "family/handle.h"
-#include "sync/kinds.h"
+#include "family/kinds.h"
 #include "sync/lock.h"
 #include "wait/point.h"
 #include <limits.h>

@@ -3,7 +3,7 @@
 #include <kakehi/flag.h>
 
 #include "family/handle.h"
-#include "sync/kinds.h"
+#include "family/kinds.h"
 #include "wait/look.h"
 #include "wait/point.h"
 #include <limits.h>

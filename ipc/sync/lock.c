@@ -3,7 +3,7 @@
 #include "sync/lock.h"
 
 #include "family/handle.h"
-#include "sync/kinds.h"
+#include "family/kinds.h"
 #include "wait/point.h"
 #include <stdlib.h>
 

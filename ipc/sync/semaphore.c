@@ -7,7 +7,7 @@
 #include <kakehi/semaphore.h>
 
 #include "family/handle.h"
-#include "sync/kinds.h"
+#include "family/kinds.h"
 #include "sync/turnstile.h"
 #include "wait/point.h"
 #include <inttypes.h>

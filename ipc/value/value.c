@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ipc/value/value.c - one number in shared memory: an array of one element under a shorter name. */
-#include "array/kinds.h"
 #include "array/layout.h"
+#include "family/kinds.h"
 #include <kakehi/value.h>
 
 /* A value's handle is the handle of its array; the type of its own keeps the two from being mixed up. */
