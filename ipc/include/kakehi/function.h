@@ -61,8 +61,9 @@ struct kk_registered {
 	struct kk_registered *next;
 };
 
-/* kk_function_register - makes `function` known under its name (1 .. 100 bytes). Before threads are started; a name
- * that is taken by another function is KK_ERR_EXISTS. The struct and the name must live on. */
+/* kk_function_register - makes `function` known under its name (1 .. 100 bytes). By one thread at a time, as the loader
+ * of libraries does it; others may look for functions meanwhile. A name that is taken by another function is
+ * KK_ERR_EXISTS. The struct and the name must live on. */
 KK_API int kk_function_register(struct kk_registered *one);
 /* kk_function_forget - makes it unknown again, before the struct goes. While no other thread starts processes. One that
  * is not known is fine. */

@@ -2,6 +2,8 @@
 /* Functions and their names, and what they answer. */
 #include "function/answer.h"
 #include "harness.h"
+#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 static int one(struct kk_call *call)
@@ -50,6 +52,34 @@ static void test_names(void **state)
 	kk_function_forget(&second);
 	kk_function_forget(&again);
 	assert_ptr_equal(kk_function_find("one"), one);
+}
+
+enum { LATE = 500 };
+
+static struct kk_registered late[LATE];
+
+static void *find_the_last(void *nothing)
+{
+	(void)nothing;
+	while (kk_function_find("late499") != other)
+		;
+	return NULL;
+}
+
+/* As by dlopen, while other threads start processes. Races are for ThreadSanitizer to find. */
+static void test_names_come_meanwhile(void **state)
+{
+	static char names[LATE][8];
+	pthread_t finder;
+
+	(void)state;
+	assert_int_equal(pthread_create(&finder, NULL, find_the_last, NULL), 0);
+	for (int i = 0; i < LATE; i++) {
+		snprintf(names[i], sizeof(names[i]), "late%d", i);
+		late[i] = (struct kk_registered){names[i], other, NULL};
+		assert_int_equal(kk_function_register(&late[i]), KK_OK);
+	}
+	assert_int_equal(pthread_join(finder, NULL), 0);
 }
 
 static int grow(struct kk_answer *answer, size_t bytes)
@@ -126,9 +156,7 @@ static void test_main_goes_on(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_names),
-    cmocka_unit_test(test_answers),
-    cmocka_unit_test(test_failures),
-    cmocka_unit_test(test_main_goes_on),
+    cmocka_unit_test(test_names),    cmocka_unit_test(test_names_come_meanwhile), cmocka_unit_test(test_answers),
+    cmocka_unit_test(test_failures), cmocka_unit_test(test_main_goes_on),
 };
 HARNESS_MAIN(tests)
