@@ -32,6 +32,8 @@ configure_file(cmake/kakehi-manager.pc.in ${CMAKE_BINARY_DIR}/cmake/kakehi-manag
 install(FILES ${CMAKE_BINARY_DIR}/cmake/kakehi.pc ${CMAKE_BINARY_DIR}/cmake/kakehi-manager.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
+install(FILES docs/kakehi.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+
 # The headers of the toolkit as man pages. Who has no Python does without.
 find_package(Python3 COMPONENTS Interpreter)
 if(Python3_FOUND)

@@ -49,6 +49,38 @@ static void test_help_of_each_verb(void **state)
 	}
 }
 
+/* The first word that begins with two dashes in a line of `help`, as the manual page writes it; NULL: there is none. */
+static const char *option_in(const char *line)
+{
+	const char *dashes = strncmp(line, "  -", 3) == 0 ? strstr(line, "--") : NULL;
+
+	return dashes ? harness_text("Fl -%.*s", (int)strcspn(dashes + 2, " "), dashes + 2) : NULL;
+}
+
+/* kakehi(1) names all verbs and their options. */
+static void test_manual(void **state)
+{
+	const char *page = harness_read(KAKEHI_SOURCE_DIR "/docs/kakehi.1", NULL),
+	           *usage = kakehi("help", NULL, NULL).out;
+	unsigned verbs = 0, options = 0;
+
+	(void)state;
+	for (const char *line = usage; (line = strstr(line, "\n  ")); verbs++) {
+		line += 3;
+		const char *verb = harness_text("%.*s", (int)strcspn(line, " "), line);
+		if (!strstr(page, harness_text(".It Cm %s", verb)))
+			fail_msg("the manual has no verb %s", verb);
+		for (const char *at = kakehi(verb, "--help", NULL).out; at; at = strchr(at, '\n')) {
+			at += *at == '\n';
+			const char *option = option_in(at);
+			if (option && !strstr(page, option))
+				fail_msg("the manual has no option %s", option);
+			options += option != NULL;
+		}
+	}
+	assert_true(verbs > 5 && options > 5);
+}
+
 static void test_unknown_verb(void **state)
 {
 	struct harness_result result = kakehi("vaildate", NULL, NULL);
@@ -101,39 +133,40 @@ static void test_list(void **state)
 
 static void test_help_of_a_stage(void **state)
 {
-	static const char expected[] = "probe (transform)\n"
-	                               "  Misbehaves when it is asked what it needs, for\n"
-	                               "  the tests of the command line and of the\n"
-	                               "  configuration.\n"
-	                               "\n"
-	                               "Options, under `with:`\n"
-	                               "\n"
-	                               "  act: well | refuse | crash | hang | leave | print | absurd | killed; default well\n"
-	                               "      What to do.\n"
-	                               "\n"
-	                               "  number: integer, -5 to 5 items; default none\n"
-	                               "      A number.\n"
-	                               "\n"
-	                               "  ratio: number, 0 to 1; default 0.5\n"
-	                               "      A share.\n"
-	                               "\n"
-	                               "  largest: size; default 64KiB\n"
-	                               "      Bytes of a payload.\n"
-	                               "\n"
-	                               "  wait: duration, 0 to 1m; default 1s\n"
-	                               "      A time.\n"
-	                               "\n"
-	                               "  word: text; default none\n"
-	                               "      A text.\n"
-	                               "\n"
-	                               "  token: text; default none; secret\n"
-	                               "      A secret.\n"
-	                               "\n"
-	                               "  list: list of texts; default [a, b c]\n"
-	                               "      Some texts.\n"
-	                               "\n"
-	                               "  flag: true or false; default true\n"
-	                               "      Yes or no.\n";
+	static const char expected[] =
+	    "probe (transform)\n"
+	    "  Misbehaves when it is asked what it needs, for\n"
+	    "  the tests of the command line and of the\n"
+	    "  configuration.\n"
+	    "\n"
+	    "Options, under `with:`\n"
+	    "\n"
+	    "  act: well | refuse | crash | hang | leave | print | absurd | killed; default well\n"
+	    "      What to do.\n"
+	    "\n"
+	    "  number: integer, -5 to 5 items; default none\n"
+	    "      A number.\n"
+	    "\n"
+	    "  ratio: number, 0 to 1; default 0.5\n"
+	    "      A share.\n"
+	    "\n"
+	    "  largest: size; default 64KiB\n"
+	    "      Bytes of a payload.\n"
+	    "\n"
+	    "  wait: duration, 0 to 1m; default 1s\n"
+	    "      A time.\n"
+	    "\n"
+	    "  word: text; default none\n"
+	    "      A text.\n"
+	    "\n"
+	    "  token: text; default none; secret\n"
+	    "      A secret.\n"
+	    "\n"
+	    "  list: list of texts; default [a, b c]\n"
+	    "      Some texts.\n"
+	    "\n"
+	    "  flag: true or false; default true\n"
+	    "      Yes or no.\n";
 	struct harness_result result = kakehi("help", "probe", "COLUMNS=48");
 
 	(void)state;
@@ -175,14 +208,9 @@ static void test_worker_variable(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_usage),
-    cmocka_unit_test(test_help_of_each_verb),
-    cmocka_unit_test(test_unknown_verb),
-    cmocka_unit_test(test_version),
-    cmocka_unit_test(test_list),
-    cmocka_unit_test(test_help_of_a_stage),
-    cmocka_unit_test(test_help_of_no_stage),
-    cmocka_unit_test(test_full_disk),
+    cmocka_unit_test(test_usage),           cmocka_unit_test(test_help_of_each_verb), cmocka_unit_test(test_manual),
+    cmocka_unit_test(test_unknown_verb),    cmocka_unit_test(test_version),           cmocka_unit_test(test_list),
+    cmocka_unit_test(test_help_of_a_stage), cmocka_unit_test(test_help_of_no_stage),  cmocka_unit_test(test_full_disk),
     cmocka_unit_test(test_worker_variable),
 };
 HARNESS_MAIN(tests)
