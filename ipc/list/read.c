@@ -98,11 +98,12 @@ int64_t kk_list_len(const struct kk_list *list)
 /* Reads and says KK_ERR_CANCELLED if it was overtaken. */
 typedef int64_t list_attempt(const struct kk_list *list, void *arg);
 
-/* Tries until nobody overtakes it; in the end nobody can. */
+/* Tries until nobody overtakes it; in the end nobody can, if it may take the lock. */
 static int64_t insist(struct kk_list *list, list_attempt *attempt, void *arg)
 {
+	bool only_reads = !list->object.family && list->role == 0;
 	int64_t result = KK_ERR_CANCELLED;
-	for (int i = 0; i < PATIENCE && result == KK_ERR_CANCELLED; i++)
+	for (unsigned i = 0; result == KK_ERR_CANCELLED && (only_reads || i < PATIENCE); i++)
 		result = attempt(list, arg);
 	if (result == KK_ERR_CANCELLED) {
 		int rc = list_lock(list);

@@ -3,6 +3,7 @@
 #include <kakehi/dict.h>
 #include <kakehi/list.h>
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,40 @@ static void test_refusals(void **state)
 	assert_int_equal(kk_list_append(list, KK_TEXT("a")), KK_OK);
 	assert_int_equal(kk_list_check(list, &error), KK_OK);
 	kk_list_close(list);
+	munmap(memory, bytes);
+}
+
+enum { ITEMS = 100, CHANGES = 50000 };
+
+static void *changes_all_the_time(void *arg)
+{
+	struct kk_list *list = arg;
+	int rc = KK_OK;
+	for (int i = 0; i < CHANGES && rc == KK_OK; i++)
+		rc = kk_list_set(list, i % ITEMS, KK_TEXT("changed"));
+	return rc == KK_OK ? NULL : list;
+}
+
+/* A reader that has no role, and is overtaken again and again, reads in the end. */
+static void test_reader_without_a_role(void **state)
+{
+	uint64_t bytes;
+	void *memory = new_list(&bytes), *fault;
+	struct kk_list *writes = attach(memory, bytes, 1), *reads = attach(memory, bytes, 0);
+	struct kk_list_item *items;
+	pthread_t thread;
+	(void)state;
+	for (int i = 0; i < ITEMS; i++)
+		assert_int_equal(kk_list_append(writes, KK_TEXT("item")), KK_OK);
+	assert_int_equal(pthread_create(&thread, NULL, changes_all_the_time, writes), 0);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(kk_list_slice(reads, 0, KK_LIST_END, &items), ITEMS);
+		free(items);
+	}
+	assert_int_equal(pthread_join(thread, &fault), 0);
+	assert_null(fault);
+	kk_list_close(writes);
+	kk_list_close(reads);
 	munmap(memory, bytes);
 }
 
@@ -131,6 +166,7 @@ static void test_the_heir_lets_others_write(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_refusals),
+    cmocka_unit_test(test_reader_without_a_role),
     cmocka_unit_test(test_the_heir_lets_others_write),
 };
 HARNESS_MAIN(tests)
