@@ -25,19 +25,27 @@ static void print_modules(const struct kk_module *list, size_t count)
 		fputs("kakehi list: no stages found; see `kakehi list --help`\n", stderr);
 }
 
-int kk_cli_list(int argc, char **argv)
+int kk_cli_stages(int argc, char **argv, struct kk_module **list, size_t *count)
 {
 	struct kk_error error = {0};
-	struct kk_module *list = NULL;
-	size_t count = 0;
 
 	if (kk_arguments_read(&(struct kk_asked){0}, kk_arguments_none, 0, 0, argc, argv) < 0)
 		return KK_EXIT_USAGE;
-	if (kk_module_list(&list, &count, &error) != KK_OK) {
-		fprintf(stderr, "kakehi list: %s\n", error.text);
-		return KK_EXIT_INTERNAL;
-	}
+	if (kk_module_list(list, count, &error) == KK_OK)
+		return KK_EXIT_DONE;
+	fprintf(stderr, "kakehi %s: %s\n", argv[0], error.text);
+	return KK_EXIT_INTERNAL;
+}
+
+int kk_cli_list(int argc, char **argv)
+{
+	struct kk_module *list = NULL;
+	size_t count = 0;
+	int code = kk_cli_stages(argc, argv, &list, &count);
+
+	if (code != KK_EXIT_DONE)
+		return code;
 	print_modules(list, count);
 	kk_module_list_free(list, count);
-	return 0;
+	return code;
 }

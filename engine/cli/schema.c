@@ -2,7 +2,6 @@
 /* kakehi schema: reads the config's field rows and the option rows of all stages, produces their JSON Schema (draft 7,
  * which editors know best). YAML's numbers and truth values are texts for us, so most values may also be strings; and
  * any scalar may have a ${variable} in it, of which nothing more can be said. */
-#include "cli/arguments.h"
 #include "cli/cli.h"
 #include "config/config.h"
 #include "config/exit.h"
@@ -385,16 +384,12 @@ static void put_group(struct json *json, const struct kk_field_group *group)
 int kk_cli_schema(int argc, char **argv)
 {
 	struct json json = {.to = stdout, .depth = 1, .first = true};
-	struct kk_error error = {0};
 	struct kk_module *list = NULL;
 	size_t count = 0;
+	int code = kk_cli_stages(argc, argv, &list, &count);
 
-	if (kk_arguments_read(&(struct kk_asked){0}, kk_arguments_none, 0, 0, argc, argv) < 0)
-		return KK_EXIT_USAGE;
-	if (kk_module_list(&list, &count, &error) != KK_OK) {
-		fprintf(stderr, "kakehi schema: %s\n", error.text);
-		return KK_EXIT_INTERNAL;
-	}
+	if (code != KK_EXIT_DONE)
+		return code;
 	json.modules = list;
 	json.module_count = count;
 	fputc('{', stdout);
@@ -404,5 +399,5 @@ int kk_cli_schema(int argc, char **argv)
 	shut(&json, '}');
 	fputc('\n', stdout);
 	kk_module_list_free(list, count);
-	return 0;
+	return code;
 }

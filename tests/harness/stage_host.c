@@ -254,6 +254,24 @@ static int no_dict_set(struct kk_context *context, int object, const char *key, 
 	return -1;
 }
 
+static long no_list_length(struct kk_context *context, int object)
+{
+	(void)context, (void)object;
+	return -1;
+}
+
+static long no_list_item(struct kk_context *context, int object, long index, char *to, size_t size)
+{
+	(void)context, (void)object, (void)index, (void)to, (void)size;
+	return -1;
+}
+
+static int no_list_append(struct kk_context *context, int object, const char *text)
+{
+	(void)context, (void)object, (void)text;
+	return -1;
+}
+
 /* ---- what the workers of a stage have in common */
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -404,6 +422,10 @@ static const struct kk_host host_table = {
     .value_add = no_add,
     .dict_get = no_dict_get,
     .dict_set = no_dict_set,
+    .list_length = no_list_length,
+    .list_get = no_list_item,
+    .list_append = no_list_append,
+    .list_pop = no_list_item,
     .allow_write = allow_any_write,
     .admit = host_admit,
     .leave = host_leave,
