@@ -127,14 +127,6 @@ static int connect_client(struct kk_client *client, struct kk_error *error)
 	return rc;
 }
 
-static void *copied(const void *data, size_t bytes)
-{
-	void *copy = malloc(bytes + 1);
-	if (copy && bytes > 0)
-		memcpy(copy, data, bytes);
-	return copy;
-}
-
 static int copy_spec(struct kk_client *client, const struct kk_client_spec *spec, struct kk_error *error)
 {
 	if (!spec->address || address_read(spec->address, &client->address, error) < 0)
@@ -146,9 +138,9 @@ static int copy_spec(struct kk_client *client, const struct kk_client_spec *spec
 	client->message_max = spec->message_max ? spec->message_max : KK_SERVER_MESSAGE_MAX;
 	client->connect_ms = spec->connect_ms ? spec->connect_ms : KK_SERVER_HANDSHAKE_MS;
 	client->user_count = spec->user_count;
-	client->users = copied(spec->users, spec->user_count * sizeof(*spec->users));
+	client->users = wire_copy(spec->users, spec->user_count * sizeof(*spec->users));
 	if (spec->authkey)
-		client->key = (struct hello_key){copied(spec->authkey, spec->authkey_bytes), spec->authkey_bytes};
+		client->key = (struct hello_key){wire_copy(spec->authkey, spec->authkey_bytes), spec->authkey_bytes};
 	if (!client->users || (spec->authkey && !client->key.data))
 		return kk_error_set(error, KK_ERR_MEMORY, "no memory for a client");
 	return KK_OK;
@@ -326,7 +318,7 @@ static int take_result(const struct wire_message *answer, void **result, size_t 
 		*result_bytes = answer->bytes;
 	if (!result)
 		return KK_OK;
-	*result = copied(answer->data, answer->bytes);
+	*result = wire_copy(answer->data, answer->bytes);
 	return *result ? KK_OK : kk_error_set(error, KK_ERR_MEMORY, "no memory for a result");
 }
 

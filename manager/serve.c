@@ -16,11 +16,9 @@ int kk_served_return(struct kk_served *call, const void *data, size_t bytes)
 	if (bytes > answer->server->message_max)
 		return kk_served_fail(call, KK_ERR_NO_ROOM, "a result of %zu bytes, where %zu are the most", bytes,
 		                      answer->server->message_max);
-	unsigned char *copy = malloc(bytes + 1);
+	unsigned char *copy = wire_copy(data, bytes);
 	if (!copy)
 		return KK_ERR_MEMORY;
-	if (bytes > 0)
-		memcpy(copy, data, bytes);
 	free(answer->data);
 	answer->data = copy;
 	answer->bytes = bytes;

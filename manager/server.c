@@ -16,14 +16,6 @@ enum { GREETING_MAX = 16, PAUSE_MS = 50, KEY_MAX = 1024 };
 
 /* ---- making */
 
-static void *copied(const void *data, size_t bytes)
-{
-	void *copy = malloc(bytes + 1);
-	if (copy && bytes > 0)
-		memcpy(copy, data, bytes);
-	return copy;
-}
-
 static int check_spec(const struct kk_server_spec *spec, const struct address *address, struct kk_error *error)
 {
 	if (spec->authkey && (spec->authkey_bytes == 0 || spec->authkey_bytes > KEY_MAX))
@@ -45,9 +37,9 @@ static int copy_spec(struct kk_server *server, const struct kk_server_spec *spec
 	server->handshake_ms = spec->handshake_ms ? spec->handshake_ms : KK_SERVER_HANDSHAKE_MS;
 	server->manager = spec->manager;
 	server->user_count = spec->user_count;
-	server->users = copied(spec->users, spec->user_count * sizeof(*spec->users));
+	server->users = wire_copy(spec->users, spec->user_count * sizeof(*spec->users));
 	if (spec->authkey)
-		server->key = (struct hello_key){copied(spec->authkey, spec->authkey_bytes), spec->authkey_bytes};
+		server->key = (struct hello_key){wire_copy(spec->authkey, spec->authkey_bytes), spec->authkey_bytes};
 	return server->users && (!spec->authkey || server->key.data) ? KK_OK : KK_ERR_MEMORY;
 }
 

@@ -79,6 +79,14 @@ static size_t padded(size_t bytes)
 	return (bytes + 15) / 16 * 16;
 }
 
+void *wire_copy(const void *data, size_t bytes)
+{
+	void *copy = malloc(bytes + 1);
+	if (copy && bytes > 0)
+		memcpy(copy, data, bytes);
+	return copy;
+}
+
 /* ---- frames */
 
 void wire_close(struct wire *wire)

@@ -54,6 +54,9 @@ struct wire {
 	size_t in_size, in_used, out_size;
 };
 
+/* wire_copy - a copy of bytes, to be freed; never NULL for none. NULL: no memory. */
+void *wire_copy(const void *data, size_t bytes);
+
 /* wire_close - closes the socket and frees what belongs to it. */
 void wire_close(struct wire *wire);
 

@@ -2,9 +2,9 @@
 /* ipc/pool/map.c - a function called for all items of an array: futures of its chunks, and the answers in one array. */
 #include "executor/handle.h"
 #include "pool/pool.h"
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct kk_pool_map {
 	size_t count, chunk, chunks;
@@ -73,9 +73,11 @@ struct kk_pool_map *kk_pool_map_async(struct kk_pool *pool, kk_function *functio
 
 static void await_told(struct kk_pool_map *map)
 {
-	while (!atomic_load(&map->told)) {
-		const struct timespec moment = {.tv_nsec = 1000000};
-		(void)nanosleep(&moment, NULL);
+	for (;;) {
+		uint32_t ticket = kk_event_prepare(futures_event());
+		if (atomic_load(&map->told))
+			return;
+		(void)kk_event_sleep(futures_event(), ticket, -1);
 	}
 }
 
@@ -106,8 +108,9 @@ static void count_down(struct kk_future *future, void *arg)
 	if (atomic_fetch_sub(&map->open, 1) != 1)
 		return;
 	map->callback(map, map->arg);
-	/* The last touch: who sees it may free the map. */
+	/* The last touch: who sees it may free the map. The event is nobody's. */
 	atomic_store(&map->told, true);
+	kk_event_wake(futures_event(), INT_MAX, -1);
 }
 
 int kk_pool_map_on_done(struct kk_pool_map *map, void (*callback)(struct kk_pool_map *map, void *arg), void *arg)
