@@ -10,10 +10,19 @@
 #define MMAP_BYTES  (256 << 10)
 #define STACK_BYTES (2 << 20)
 
-/* Warnings about odd metadata are no concern of anybody's; GLib would print them. */
-static void swallow(const char *domain, GLogLevelFlags level, const char *text, void *user)
+/* The last warning: libpng's errors are told nowhere else. libvips may give it from a thread of its own. */
+static GMutex warning_lock;
+static char warning[200];
+
+/* GLib would print them, and most are about odd metadata, no concern of anybody's. libvips' own says where, not why. */
+static void keep_warning(const char *domain, GLogLevelFlags level, const char *text, void *user)
 {
-	(void)domain, (void)level, (void)text, (void)user;
+	(void)domain, (void)level, (void)user;
+	if (g_str_has_prefix(text, "error in tile"))
+		return;
+	g_mutex_lock(&warning_lock);
+	g_strlcpy(warning, text, sizeof(warning));
+	g_mutex_unlock(&warning_lock);
 }
 
 static void allow_only_our_loaders(unsigned types)
@@ -54,7 +63,7 @@ static void load_heif(unsigned types)
 int picture_library_open(unsigned types, char *why, size_t why_size)
 {
 	keep_memory_flat();
-	g_log_set_default_handler(swallow, NULL);
+	g_log_set_default_handler(keep_warning, NULL);
 	/* libvips looks for its plug-ins (ImageMagick, poppler, ...) under this place; they would only be weight. */
 	if (setenv("VIPSHOME", "/nonexistent", 1) != 0 || setenv("VIPS_DISC_THRESHOLD", "1000000m", 1) != 0) {
 		g_snprintf(why, why_size, "out of memory");
@@ -87,14 +96,35 @@ int picture_library_claim(char *why, size_t why_size)
 	return result;
 }
 
+/* reason - the first line of the errors that is one: libheif looks beyond the end of a file that is sound, too. */
+static const char *reason(const char *errors)
+{
+	while (g_str_has_prefix(errors, "source: bad seek")) {
+		errors += strcspn(errors, "\n");
+		errors += *errors == '\n';
+	}
+	return *errors ? errors : warning;
+}
+
 bool picture_error(char *to, size_t size)
 {
-	const char *from = vips_error_buffer();
-	bool memory = strstr(from, "out of memory") != NULL;
+	const char *errors = vips_error_buffer(), *from;
+	bool memory = strstr(errors, "out of memory") != NULL;
 	size_t length = 0;
+	g_mutex_lock(&warning_lock);
+	from = reason(errors);
 	for (; length + 1 < size && from[length] && from[length] != '\n'; length++)
 		to[length] = from[length] >= ' ' && from[length] < 0x7f ? from[length] : '?';
 	to[length] = '\0';
-	vips_error_clear();
+	g_mutex_unlock(&warning_lock);
+	picture_error_forget();
 	return memory;
+}
+
+void picture_error_forget(void)
+{
+	vips_error_clear();
+	g_mutex_lock(&warning_lock);
+	warning[0] = '\0';
+	g_mutex_unlock(&warning_lock);
 }

@@ -51,6 +51,7 @@ static uint64_t whole_bytes(VipsImage *image, enum format format)
 int picture_read_header(const struct picture_bytes *bytes, struct picture_header *to)
 {
 	VipsImage *image = NULL;
+	picture_error_forget();
 	if (format_row(bytes->format)
 	        ->load((void *)bytes->data, bytes->size, &image, "access", VIPS_ACCESS_SEQUENTIAL, NULL) != 0)
 		return -1;
@@ -186,7 +187,7 @@ static VipsImage *convert_profile(VipsImage *image)
 		g_object_unref(image);
 		image = converted;
 	} else {
-		vips_error_clear();
+		picture_error_forget();
 		STEP(image, vips_copy(image, &made, NULL));
 	}
 	if (image)
@@ -251,6 +252,7 @@ VipsImage *picture_make(const struct picture_bytes *bytes, const struct picture_
                         const struct picture_wish *wish)
 {
 	struct geometry lying = header->orientation >= 5 ? geometry_turned(&wish->geometry) : wish->geometry;
+	picture_error_forget();
 	VipsImage *image = load(bytes, header, &lying, wish);
 	if (image)
 		image = to_rgb(image);

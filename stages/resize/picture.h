@@ -60,8 +60,11 @@ VipsImage *picture_make(const struct picture_bytes *bytes, const struct picture_
  * pixels and a geometry of so many pixels. */
 uint64_t picture_memory(int source_width, uint64_t pixels);
 
-/* picture_error - copies libvips' first error as one printable line and clears its buffer. Returns true if the error
- * was a lack of memory rather than something wrong with the picture. */
+/* picture_error_forget - what was said so far is not why the next call fails: those that succeed say things, too. */
+void picture_error_forget(void);
+
+/* picture_error - copies libvips' first error as one printable line and forgets it. Returns true if the error was a
+ * lack of memory rather than something wrong with the picture. */
 bool picture_error(char *to, size_t size);
 
 #endif

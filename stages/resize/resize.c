@@ -315,7 +315,6 @@ static enum kk_verdict go_long(const struct task *t)
 	VipsImage *image = picture_make(&t->bytes, &t->header, &wish);
 	verdict = image ? save(t, image) : fail_with_library_error(t->item, "cannot decode");
 	g_clear_object(&image);
-	vips_error_clear(); /* warnings land there too */
 	return verdict;
 }
 

@@ -101,6 +101,7 @@ int save_picture(VipsImage *image, enum format format, const struct save_setting
 {
 	*to = (struct saved){0};
 	if (format != FORMAT_JPEG) {
+		picture_error_forget();
 		int result = save_otherwise(image, format, how, to);
 		if (result != 0)
 			*memory = picture_error(why, why_size);
@@ -122,6 +123,6 @@ bool save_possible(enum format format)
 	    vips_black(&blank, 16, 16, "bands", 3, NULL) == 0 && save_otherwise(blank, format, &how, &saved) == 0;
 	g_clear_object(&blank);
 	g_free(saved.owned);
-	vips_error_clear();
+	picture_error_forget();
 	return result;
 }

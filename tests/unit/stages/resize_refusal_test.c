@@ -74,6 +74,52 @@ static void test_truncated_pictures_fail(void **state)
 	stage_host_unload(host);
 }
 
+/* What makes a picture fail is told, and nothing that earlier ones, which may even have passed, have left behind. */
+static void test_reasons_are_those_of_the_picture(void **state)
+{
+	static const char *const cuts[][2] = {{".png", "decode: vipspng: libpng read error"},
+	                                      {".png[interlace]", "decode: not enough data"},
+	                                      {".avif", "header: heif: Invalid input"}};
+	struct stage_host *host = START("width", "50", "types", "avif", "types", "png", "types", "gif");
+	struct picture headless = picture_png_header(16, 16);
+	(void)state;
+	memcpy((char *)headless.data + 12, "IDAT", 4);
+	assert_failed(stage_host_put(host, "x", "GIF89a", 6), KK_FAIL_NOT_AN_IMAGE, "header: gifload_buffer: ");
+	assert_size(put(host, picture_save(picture_detailed(64, 64, 3), ".avif")), 50, 50);
+	assert_failed(put(host, headless), KK_FAIL_NOT_AN_IMAGE, "header: IDAT: Missing IHDR");
+	for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+		struct picture picture = picture_save(picture_detailed(640, 480, 3), cuts[i][0]);
+		picture.size /= 2;
+		assert_failed(put(host, picture), KK_FAIL_NOT_AN_IMAGE, cuts[i][1]);
+	}
+	stage_host_unload(host);
+}
+
+/* A picture of 16 x 16 samples whose tiles are said to be of 65520 x 65520: the decoder is not to make room for one. */
+static void test_tiles_larger_than_their_picture(void **state)
+{
+	static const unsigned char tiff[] = {
+	    'I',  'I', '*', 0, 8,   0,    0, 0, 9,    0,          /* nine entries          */
+	    0,    1,   4,   0, 1,   0,    0, 0, 16,   0,    0, 0, /* width                 */
+	    1,    1,   4,   0, 1,   0,    0, 0, 16,   0,    0, 0, /* height                */
+	    2,    1,   3,   0, 1,   0,    0, 0, 8,    0,    0, 0, /* bits                  */
+	    3,    1,   3,   0, 1,   0,    0, 0, 5,    0,    0, 0, /* LZW                   */
+	    6,    1,   3,   0, 1,   0,    0, 0, 1,    0,    0, 0, /* black is zero         */
+	    0x42, 1,   4,   0, 1,   0,    0, 0, 0xf0, 0xff, 0, 0, /* a tile's width        */
+	    0x43, 1,   4,   0, 1,   0,    0, 0, 0xf0, 0xff, 0, 0, /* and height            */
+	    0x44, 1,   4,   0, 1,   0,    0, 0, 122,  0,    0, 0, /* where it is           */
+	    0x45, 1,   4,   0, 1,   0,    0, 0, 8,    0,    0, 0, /* and its bytes         */
+	    0,    0,   0,   0, 128, 0x80, 0, 0, 0,    0,    0, 0, /* no more; eight bytes  */
+	};
+	struct stage_host *host = START("width", "8", "types", "tiff");
+	(void)state;
+	if (!sanitized())
+		limit_data(host->demand.heap);
+	assert_failed(stage_host_put(host, "x", tiff, sizeof(tiff)), KK_FAIL_NOT_AN_IMAGE, "tile size out of range");
+	assert_size(put(host, picture_save(picture_detailed(16, 16, 3), ".tif[tile]")), 8, 8);
+	stage_host_unload(host);
+}
+
 static void test_limits_are_checked_on_the_header(void **state)
 {
 	struct stage_host *host = START("width", "50");
@@ -169,6 +215,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_what_is_no_picture),
     cmocka_unit_test(test_polyglots_are_what_their_magic_says),
     cmocka_unit_test(test_truncated_pictures_fail),
+    cmocka_unit_test(test_reasons_are_those_of_the_picture),
+    cmocka_unit_test(test_tiles_larger_than_their_picture),
     cmocka_unit_test(test_enlarging_has_limits),
     cmocka_unit_test(test_png_chunks_that_are_bombs),
     cmocka_unit_test(test_profiles_of_garbage),
