@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Debian's cross compiler for arm64, programs run by qemu-user. KAKEHI_ARM64_ROOT: where Debian's arm64 packages were
-# unpacked (scripts/test-arm64 does it); nothing of them needs to be installed.
+# Debian's cross compiler for arm64. KAKEHI_ARM64_ROOT: where Debian's arm64 packages were unpacked (scripts/test-arm64
+# does it, and runs the tests); nothing of them needs to be installed.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
@@ -14,7 +14,4 @@ set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(ENV{PKG_CONFIG_LIBDIR} ${KAKEHI_ARM64_ROOT}/usr/lib/aarch64-linux-gnu/pkgconfig)
 set(ENV{PKG_CONFIG_SYSROOT_DIR} ${KAKEHI_ARM64_ROOT})
-
-# The dynamic linker and libc are Debian's cross packages; what was unpacked comes after them.
-set(CMAKE_CROSSCOMPILING_EMULATOR
-  qemu-aarch64;-L;/usr/aarch64-linux-gnu;-E;LD_LIBRARY_PATH=${KAKEHI_ARM64_ROOT}/usr/lib/aarch64-linux-gnu)
+set(CMAKE_C_FLAGS_INIT "-isystem ${KAKEHI_ARM64_ROOT}/usr/include/aarch64-linux-gnu")

@@ -2,7 +2,6 @@
 #include "step.h"
 #include "asleep.h"
 #include <elf.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -11,6 +10,7 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum phase { BEFORE, DURING, AFTER };
@@ -47,18 +47,25 @@ static void work(const struct step_plan *plan)
 	_exit(0);
 }
 
-/* Waits for the end of one step. False: it went to sleep in the middle of it. */
+static sigset_t only_child(void)
+{
+	sigset_t set;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGCHLD);
+	return set;
+}
+
+/* Waits for the end of one step. False: it went to sleep in the middle of it. SIGCHLD is blocked, and tells. */
 static bool step_done(pid_t pid, bool may_sleep, int *status)
 {
+	const struct timespec a_while = {.tv_nsec = 1000000};
+	const sigset_t child = only_child();
 	if (!may_sleep)
 		return waitpid(pid, status, 0) == pid;
-	for (;;) {
-		if (waitpid(pid, status, WNOHANG) == pid)
-			return true;
-		if (asleep(pid))
+	while (waitpid(pid, status, WNOHANG) != pid)
+		if (sigtimedwait(&child, NULL, &a_while) < 0 && asleep(pid))
 			return false;
-		sched_yield();
-	}
+	return true;
 }
 
 /* One instruction further. False: it is not there any more, or it sleeps and is to die there. */
@@ -259,16 +266,20 @@ enum step_end step_run(const struct step_plan *plan, long *steps)
 	if (marks == MAP_FAILED)
 		abort();
 	mark(BEFORE);
+	const sigset_t child = only_child();
+	sigset_t before;
 	pid_t pid = fork();
 	if (pid < 0)
 		abort();
 	if (pid == 0)
 		work(plan);
+	(void)sigprocmask(SIG_BLOCK, &child, &before);
 	bool jumps = plan->jump && !plan->remember;
 	enum step_end how = STEP_WRONG;
 	if (reach_start(pid, plan))
 		how = jumps ? trace_jumping(pid, plan, steps) : trace(pid, plan, steps);
 	end(pid);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	return how;
 }
 
