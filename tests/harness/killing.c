@@ -173,14 +173,15 @@ static void die_twice(long kill_at, long bury_kill_at, struct killing_death *dea
 	total.undertakers += end == STEP_KILLED;
 }
 
-/* One death, and the one who buries it dies everywhere. */
-static void kill_undertakers(long kill_at, long most)
+/* One death, and the one who buries it dies everywhere; of a sample the `turn`-th in `turns` dies at other places than
+ * the ones before. */
+static void kill_undertakers(long kill_at, long most, long turn, long turns)
 {
 	struct killing_death death;
 	die_twice(kill_at, LONG_MAX, &death);
 	long length = death.undertaker_at, stride = most > 0 ? length / most + 1 : 1;
 	settle(&death);
-	for (long at = 0; at < length; at += stride) {
+	for (long at = stride * turn / turns; at < length; at += stride) {
 		die_twice(kill_at, at, &death);
 		settle(&death);
 	}
@@ -235,7 +236,8 @@ long killing_sweep(const struct killing *killing)
 	kill_everywhere(total.instructions, killing->no_undertakers ? most : most / 2);
 	if (!killing->no_undertakers)
 		for (long i = 0; i < burials; i++)
-			kill_undertakers(total.instructions * i / burials, most > 0 ? most / 2 / burials + 1 : 0);
+			kill_undertakers(total.instructions * i / burials, most > 0 ? most / 2 / burials + 1 : 0, i,
+			                 burials);
 	(void)sched_setaffinity(0, sizeof(before), &before);
 	if (total.instructions == 0 || (total.undertakers == 0 && !killing->no_undertakers))
 		fail_msg("%s: nobody was killed", killing->name);

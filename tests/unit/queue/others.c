@@ -75,3 +75,25 @@ void end_child(pid_t child)
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFSIGNALED(status));
 }
+
+bool was_woken(struct kk_event *event, uint32_t ticket)
+{
+	return kk_event_sleep(event, ticket, 0) == KK_OK;
+}
+
+void check_wakes(struct kk_event *const *events, void (*act)(void *queue), void *queue, const char *what, int line)
+{
+	uint32_t ticket[8];
+	for (int i = 0; events[i]; i++)
+		ticket[i] = kk_event_prepare(events[i]);
+	act(queue);
+	for (int i = 0; events[i]; i++)
+		if (!was_woken(events[i], ticket[i]))
+			fail_msg("line %d: %s does not wake event %d", line, what, i);
+}
+
+void bury(void *queue)
+{
+	(void)queue;
+	assert_int_equal(kk_family_bury(family), 1);
+}

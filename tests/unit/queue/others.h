@@ -6,6 +6,7 @@
 
 #include "harness.h"
 #include <kakehi/family.h>
+#include <kakehi/wait.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -31,5 +32,14 @@ pid_t with_child(void *queue, void (*act)(void *queue), bool kill_it);
 /* start_child - one that has done `act(queue)` and stays; end_child - kills and reaps it, which settles nothing. */
 pid_t start_child(void *queue, void (*act)(void *queue));
 void end_child(pid_t child);
+
+/* was_woken - was the event woken after `ticket` was drawn? */
+bool was_woken(struct kk_event *event, uint32_t ticket);
+/* must_wake - fails the test if `act(queue)` does not wake who sleeps on any of the events; NULL ends them. */
+#define must_wake(events, act, queue) check_wakes(events, act, queue, #act, __LINE__)
+void check_wakes(struct kk_event *const *events, void (*act)(void *queue), void *queue, const char *what, int line);
+
+/* bury - an act: settles one death. */
+void bury(void *queue);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kk_priority_queue: the order of its items against a simple model, ids, and many threads and processes at once. */
-#include "harness.h"
+#include "others.h"
 #include "queue/pile.h"
 #include <kakehi/memory.h>
 #include <kakehi/priority_queue.h>
@@ -14,8 +14,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static struct kk_family *family;
 
 static struct kk_priority_queue *make(const struct kk_queue_spec *spec)
 {
@@ -389,6 +387,69 @@ static void test_torment(void **state)
 	drop(queue);
 }
 
+static void put_x(void *queue)
+{
+	assert_int_equal(kk_priority_queue_put(queue, 1, "x", 1, 0, NULL), KK_OK);
+}
+
+static void take_x(void *queue)
+{
+	char got[8];
+	assert_int_equal(kk_priority_queue_get(queue, NULL, got, sizeof(got), 0), 1);
+}
+
+/* Whoever looks may have been woken in the place of one who takes. */
+static void look_at_x(void *queue)
+{
+	char got[8];
+	assert_int_equal(kk_priority_queue_peek(queue, NULL, got, sizeof(got), 0, NULL), 1);
+}
+
+static void be_done(void *queue)
+{
+	assert_int_equal(kk_priority_queue_task_done(queue), KK_OK);
+}
+
+static void put_and_remove(void *queue)
+{
+	uint64_t id;
+	assert_int_equal(kk_priority_queue_put(queue, 1, "x", 1, 0, &id), KK_OK);
+	assert_int_equal(kk_priority_queue_remove(queue, id), KK_OK);
+}
+
+static void shut(void *queue)
+{
+	assert_int_equal(kk_priority_queue_shutdown(queue), KK_OK);
+}
+
+/* Whatever changes tells all those who may wait for it, whom nobody else would tell. */
+static void test_wake_ups(void **state)
+{
+	(void)state;
+	struct kk_priority_queue *queue =
+	    make(&(struct kk_queue_spec){.capacity = 4, .item_max = 8, .joinable = true, .redeliver = 1});
+	/* A handle begins with its object. */
+	const struct kk_object *object = (const struct kk_object *)(const void *)queue;
+	struct pile_memory *memory = object->memory;
+	struct kk_event *const to_get[] = {&memory->items, NULL}, *const to_put[] = {&memory->room, NULL};
+	struct kk_event *const freed[] = {&memory->room, &memory->done, NULL};
+	struct kk_event *const at_the_end[] = {&memory->items, &memory->room, NULL};
+	struct kk_event *const all[] = {&memory->items, &memory->room, &memory->done, NULL};
+	must_wake(to_get, put_x, queue);
+	must_wake(to_get, look_at_x, queue);
+	must_wake(to_put, take_x, queue);
+	must_wake(freed, be_done, queue);
+	must_wake(freed, put_and_remove, queue);
+	put_x(queue);
+	end_child(start_child(queue, take_x));
+	must_wake(all, bury, queue);
+	take_x(queue);
+	must_wake(at_the_end, shut, queue);
+	/* At the end, who waits for what others have in hand. */
+	must_wake(all, be_done, queue);
+	drop(queue);
+}
+
 /* A guard of a seat that there is not would never be given up: nobody waits for that. */
 static void test_wild_guard(void **state)
 {
@@ -410,8 +471,8 @@ static void test_wild_guard(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_model),      cmocka_unit_test(test_ids),     cmocka_unit_test(test_doubles),
-    cmocka_unit_test(test_making),     cmocka_unit_test(test_threads), cmocka_unit_test(test_torment),
-    cmocka_unit_test(test_wild_guard),
+    cmocka_unit_test(test_model),      cmocka_unit_test(test_ids),      cmocka_unit_test(test_doubles),
+    cmocka_unit_test(test_making),     cmocka_unit_test(test_threads),  cmocka_unit_test(test_torment),
+    cmocka_unit_test(test_wild_guard), cmocka_unit_test(test_wake_ups),
 };
 HARNESS_MAIN(tests)

@@ -289,12 +289,6 @@ static void test_wait_any(void **state)
 	drop(other);
 }
 
-/* Was the event woken after `ticket` was drawn? */
-static bool was_woken(struct kk_event *event, uint32_t ticket)
-{
-	return kk_event_sleep(event, ticket, 0) == KK_OK;
-}
-
 /* Another process takes the only item, says so, and is through with it when it is told. */
 static pid_t hold_one(struct kk_queue *queue, const int *said, const int *told)
 {
@@ -700,6 +694,57 @@ static void test_told_makes_room(void **state)
 	drop(queue);
 }
 
+static void put_x(void *queue)
+{
+	assert_true(put(queue, "x") == KK_OK || kk_queue_full(queue));
+}
+
+static void be_done(void *queue)
+{
+	assert_int_equal(kk_queue_task_done(queue), KK_OK);
+}
+
+static void get_and_give_back(void *queue)
+{
+	struct kk_queue_item item;
+	assert_int_equal(kk_queue_get_item(queue, &item, 0), KK_OK);
+	assert_int_equal(kk_queue_give_back(queue, &item), KK_OK);
+}
+
+static void shut(void *queue)
+{
+	assert_int_equal(kk_queue_shutdown(queue), KK_OK);
+}
+
+/* Whatever changes tells all those who may wait for it, whom nobody else would tell. */
+static void test_wake_ups(void **state)
+{
+	(void)state;
+	struct kk_queue *queue =
+	    make(&(struct kk_queue_spec){.capacity = 2, .item_max = 8, .joinable = true, .redeliver = 1});
+	struct queue_memory *memory = queue->object.memory;
+	struct kk_event *items = kk_ring_items_event(queue->looker->ring[QUEUE_WORK]);
+	struct kk_event *stream = kk_ring_room_event(queue->looker->ring[QUEUE_WORK]);
+	struct kk_event *const to_get[] = {items, NULL}, *const to_put[] = {&memory->room, NULL};
+	struct kk_event *const to_join[] = {&memory->done, NULL}, *const freed[] = {&memory->room, &memory->done, NULL};
+	struct kk_event *const come_back[] = {items, &memory->room, NULL};
+	struct kk_event *const all[] = {items, stream, &memory->room, &memory->done, NULL};
+	must_wake(to_get, put_x, queue);
+	/* Not done yet, but there is room; done, it makes room in hands. */
+	must_wake(to_put, get_one_at_once, queue);
+	must_wake(freed, be_done, queue);
+	put_x(queue);
+	must_wake(come_back, get_and_give_back, queue);
+	while (!kk_queue_full(queue))
+		put_x(queue);
+	/* What does not fit was counted for a moment. */
+	must_wake(to_join, put_x, queue);
+	end_child(start_child(queue, get_one_at_once));
+	must_wake(all, bury, queue);
+	must_wake(all, shut, queue);
+	drop(queue);
+}
+
 /* Also when nobody gets: as many as there are seats. */
 static void test_many_dead_producers(void **state)
 {
@@ -1022,6 +1067,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_join_waits),
     cmocka_unit_test(test_dead_producer),
     cmocka_unit_test(test_told_makes_room),
+    cmocka_unit_test(test_wake_ups),
     cmocka_unit_test(test_many_dead_producers),
     cmocka_unit_test(test_death_after_the_end),
     cmocka_unit_test(test_dead_consumer),
