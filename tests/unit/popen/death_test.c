@@ -1,30 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whoever starts a child is killed after every so many instructions of it: no child outlives it. */
+#include "sanitizers.h"
 #include "shell.h"
 #include "step.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__SANITIZE_THREAD__)
-#define CAN_STEP 0
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define CAN_STEP 0
-#endif
-#endif
-#ifndef CAN_STEP
-#define CAN_STEP 1
-#endif
-
 /* Instrumented, everything takes ten times as many instructions. */
-#if defined(__SANITIZE_ADDRESS__)
-#define DEATHS 8
-#else
-#define DEATHS 40
-#endif
-
-enum { LONG_MS = 20000 };
+enum { DEATHS = WITH_ASAN ? 8 : 40, LONG_MS = 20000 };
 
 /* A child that would never end, and a child of its own. */
 static int start_child(void)
@@ -45,7 +29,7 @@ static void test_no_child_outlives_its_starter(void **state)
 	long count, steps, deaths;
 
 	(void)state;
-	if (!CAN_STEP)
+	if (WITH_TSAN)
 		skip();
 	assert_int_equal(step_run(&plan, &count), STEP_FINISHED);
 	assert_int_equal(harness_wait_orphans(LONG_MS), 0);
