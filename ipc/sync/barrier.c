@@ -231,17 +231,29 @@ static void break_for(struct barrier_memory *memory, _Atomic uint32_t *part)
 	(void)break_it(memory, (uint64_t)(its / PART_EPOCH_ONE) * EPOCH_ONE, EPOCH_MASK);
 }
 
+/* Of somebody who never took part. Not over what another burial has noted since we looked, which may be of a later
+ * turn. */
+static void note_killed(struct barrier_memory *memory)
+{
+	uint64_t killed = atomic_load(&memory->killed_in), word;
+	do {
+		word = atomic_load(&memory->word);
+		if ((word & ARRIVED_MASK) == 0)
+			return;
+		KK_POINT("barrier: killed");
+	} while (!atomic_compare_exchange_weak(&memory->killed_in, &killed, (word & ~ARRIVED_MASK) | 1));
+}
+
 static int bury(struct kk_family *family, void *at, uint64_t bytes, unsigned seat, bool left)
 {
 	struct barrier_memory *memory = at;
 	if (bytes < size_for(kk_family_seats(family)))
 		return KK_ERR_CORRUPT;
 	uint32_t its = atomic_load(&memory->part[seat]);
-	uint64_t word = atomic_load(&memory->word);
 	if ((its & INSIDE) || (its && !left))
 		break_for(memory, &memory->part[seat]);
-	else if (!left && (word & ARRIVED_MASK) != 0)
-		atomic_store(&memory->killed_in, (word & ~ARRIVED_MASK) | 1);
+	else if (!left)
+		note_killed(memory);
 	kk_event_wake_all(&memory->event, -1);
 	KK_POINT("barrier: bury");
 	atomic_store(&memory->part[seat], 0);
