@@ -224,7 +224,7 @@ int address_list_parse(struct address_list *list, const struct kk_strings *texts
 		const char *wrong = parse_network(&list->at[list->count], texts->at[list->count]);
 
 		if (wrong) {
-			snprintf(why, why_size, "\"%s\" %s", texts->at[list->count], wrong);
+			snprintf(why, why_size, "allow_networks: \"%s\" %s", texts->at[list->count], wrong);
 			address_list_free(list);
 			return -1;
 		}

@@ -14,7 +14,7 @@ static bool has_scheme(CURLU *url, const char *const *schemes)
 	char *scheme = NULL;
 	bool found = false;
 
-	if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK || !scheme)
+	if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
 		return false;
 	for (; *schemes && !found; schemes++)
 		found = strcasecmp(scheme, *schemes) == 0;
@@ -56,19 +56,17 @@ static CURLUcode normalise_host(CURLU *url)
 {
 	char *host = NULL, address[16];
 	CURLUcode code = curl_url_get(url, CURLUPART_HOST, &host, CURLU_PUNYCODE);
-	size_t length = host ? strlen(host) : 0;
-	int numeric = 0;
+	size_t length;
+	int numeric;
 
-	if (code == CURLUE_OK && length > 1 && host[length - 1] == '.')
+	if (code != CURLUE_OK || !host)
+		return CURLUE_BAD_HOSTNAME;
+	length = strlen(host);
+	if (length > 1 && host[length - 1] == '.')
 		host[length - 1] = 0;
-	if (code == CURLUE_OK) {
-		make_lower(host);
-		numeric = url_numeric_host(host, address);
-	}
-	if (numeric < 0)
-		code = CURLUE_BAD_HOSTNAME;
-	if (code == CURLUE_OK)
-		code = curl_url_set(url, CURLUPART_HOST, numeric ? address : host, 0);
+	make_lower(host);
+	numeric = url_numeric_host(host, address);
+	code = numeric < 0 ? CURLUE_BAD_HOSTNAME : curl_url_set(url, CURLUPART_HOST, numeric ? address : host, 0);
 	curl_free(host);
 	return code;
 }
