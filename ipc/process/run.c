@@ -53,12 +53,13 @@ static int call_it(const struct kk_order *order, kk_function *function)
 
 	if (status >= 0 && status <= 255 && !answer.failed)
 		return status;
+	snprintf(other, sizeof(other), "returned %d", status);
 	if (answer.failed)
 		fail(order->function, answer.text);
 	else if (status < 0)
 		fail(order->function, kk_status_text(status));
 	else
-		snprintf(other, sizeof(other), "returned %d", status), fail(order->function, other);
+		fail(order->function, other);
 	return status > 0 && status <= 255 ? status : EXIT_FAILED;
 }
 

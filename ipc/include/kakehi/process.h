@@ -169,7 +169,8 @@ KK_API int kk_process_kill_group(struct kk_process *process, int signal);
 KK_API int kk_process_peek(struct kk_process *process, struct kk_process_end *end);
 
 /* kk_process_wait - waits until it has ended, kills what is left of its group, and reaps it. `timeout_ms`: 0 does not
- * wait, negative waits for ever. 0 and `end` filled (again and again, once reaped); KK_ERR_TIMEOUT: it runs still;
+ * wait, negative waits for ever. 0 and `end` filled (again and again, once reaped); KK_ERR_TIMEOUT: it runs still, or
+ * its fork server, which may be stopped, has not said yet how it ended (kk_process_pidfd knows that it has);
  * KK_ERR_SYSTEM, with errno ECHILD: it has ended, but somebody else took the word of it (SIGCHLD is ignored, or wait(2)
  * called for any child; children of a fork server are safe from that). `end` may be NULL. */
 KK_API int kk_process_wait(struct kk_process *process, int timeout_ms, struct kk_process_end *end);
