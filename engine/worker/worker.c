@@ -309,13 +309,12 @@ static int work_stage(struct worker *worker)
 	int status = worker->stage == 0                 ? work_source(worker)
 	             : worker->stage_plan->asynchronous ? work_flight(worker)
 	                                                : work_line(worker);
-	if (status != KK_WORKER_DRAINED)
-		return status;
-	if (module->drain && module->drain(&worker->context) < 0) {
+	if (status == KK_WORKER_DRAINED && module->drain && module->drain(&worker->context) < 0) {
 		worker_log(worker, KK_LOG_ERROR, "the stage could not drain");
-		return KK_WORKER_CANNOT;
+		status = KK_WORKER_CANNOT;
 	}
-	if (module->close)
+	/* Nothing is asked of memory that is not sound. */
+	if (status != KK_WORKER_CORRUPT && module->close)
 		module->close(&worker->context);
 	return status;
 }
