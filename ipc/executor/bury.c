@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ipc/executor/bury.c - what a seat had in hand when its sitter died or left: as a worker, as one who submits, as one
  * who lets go, as the keeper of a process. Every step looks at how the task stands and may be done again. */
-#include "executor/kind.h"
 #include "executor/layout.h"
+#include "family/kinds.h"
 #include "wait/point.h"
 
 /* ---- a task that a worker had */

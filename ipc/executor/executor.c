@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ipc/executor/executor.c - making an executor, opening it, shutting it down. */
 #include "executor/handle.h"
-#include "executor/kind.h"
+#include "family/kinds.h"
 #include <kakehi/cpus.h>
 #include <stdlib.h>
 #include <string.h>

@@ -259,7 +259,7 @@ static void spin(struct kk_future *future)
 		for (int i = 0; i < 64; i++) {
 			if (kk_future_done(future))
 				return;
-			executor_pause();
+			kk_relax();
 		}
 	} while (kk_family_now() < until);
 }

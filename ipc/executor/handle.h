@@ -17,18 +17,10 @@
 #define IPC_EXECUTOR_HANDLE_H
 
 #include "executor/layout.h"
+#include "wait/spin.h"
 #include <pthread.h>
 
 #define NO_LANE LANES
-
-static inline void executor_pause(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ __volatile__("yield");
-#endif
-}
 
 struct crew;
 

@@ -226,7 +226,7 @@ static bool look(struct worker *worker)
 		for (int i = 0; i < 64; i++) {
 			if (kk_ring_count(worker->view->work) > 0)
 				return true;
-			executor_pause();
+			kk_relax();
 		}
 	} while (kk_family_now() < until && executor_state(worker->memory) == EXECUTOR_OPEN);
 	return false;

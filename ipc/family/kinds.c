@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ipc/family/kinds.c - all kinds of objects that a family can hold. A burial settles each object by its kind's row. */
-#include "executor/kind.h"
 #include "family/kinds.h"
 
 /* One a line, in the order of their numbers. */

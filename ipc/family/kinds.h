@@ -23,6 +23,7 @@ extern const struct kk_kind kk_kind_array;
 extern const struct kk_kind kk_kind_shareable;
 extern const struct kk_kind kk_kind_dict;
 extern const struct kk_kind kk_kind_list;
+extern const struct kk_kind kk_kind_executor;
 extern const struct kk_kind kk_kind_memory;
 
 #endif
