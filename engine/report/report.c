@@ -39,14 +39,6 @@ static const char *const level_names[] = {
 static const char *const level_colors[] = {
     [KK_LOG_ERROR] = "\033[31m", [KK_LOG_WARNING] = "\033[33m", [KK_LOG_INFO] = "", [KK_LOG_DEBUG] = "\033[2m"};
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static bool is_capable_terminal(int fd)
 {
 	const char *term = getenv("TERM");
@@ -208,7 +200,7 @@ static void tell_repeats(struct kk_report *report, bool all)
 {
 	struct kk_repeat over;
 
-	while (kk_repeats_over(&report->repeats, now_ns(), all, &over)) {
+	while (kk_repeats_over(&report->repeats, kk_span_now(), all, &over)) {
 		uint64_t more = over.count - KK_REPEAT_SHOWN;
 		if (report->options.json_fd >= 0)
 			kk_json_more(&report->json, level_names[over.level], over.who, over.line, more);
@@ -226,7 +218,7 @@ void kk_report_log(struct kk_report *report, enum kk_log_level level, const char
 	bool all = report->options.level >= KK_LOG_DEBUG;
 
 	if (level > report->options.level ||
-	    (!all && !kk_repeats_see(&report->repeats, now_ns(), level, who, text, length)))
+	    (!all && !kk_repeats_see(&report->repeats, kk_span_now(), level, who, text, length)))
 		return;
 	if (report->options.json_fd >= 0 && report->json.used < BACKLOG_MAX)
 		kk_json_log(&report->json, level_names[level], who, text, length);
@@ -243,7 +235,7 @@ void kk_report_cpu(struct kk_report *report, unsigned stage, uint64_t ns)
 
 void kk_report_start(struct kk_report *report)
 {
-	report->view.started_ns = report->view.now_ns = report->plain_ns = now_ns();
+	report->view.started_ns = report->view.now_ns = report->plain_ns = kk_span_now();
 	kk_json_start(&report->json, &report->view);
 	kk_report_flush(report);
 }
@@ -273,7 +265,7 @@ void kk_report_death(struct kk_report *report, const struct kk_report_death *dea
 
 void kk_report_tick(struct kk_report *report)
 {
-	uint64_t now = now_ns();
+	uint64_t now = kk_span_now();
 	bool plain = report->progress == PROGRESS_PLAIN && now - report->plain_ns >= PLAIN_NS;
 
 	if (now - report->sampled_ns < SAMPLE_NS)
@@ -301,7 +293,7 @@ void kk_report_end(struct kk_report *report, const struct kk_report_end *end)
 {
 	struct kk_text summary = {0};
 
-	report->view.now_ns = now_ns();
+	report->view.now_ns = kk_span_now();
 	kk_samples_take(&report->view.samples, report->view.plan, report->view.run, report->view.now_ns);
 	hide_progress(report);
 	tell_repeats(report, true);

@@ -4,20 +4,12 @@
 #include <kakehi/cache.h>
 #include <kakehi/gate.h>
 #include <string.h>
-#include <time.h>
 
 /* Few enough keys share a place among so many; where many permits make places large, there are fewer. */
 enum { GATE_PLACES = 4096, GATE_FEWEST_PLACES = 64, GATE_BYTES = 1 << 20 };
 
 #define NS_PER_MS  UINT64_C(1000000)
 #define LONGEST_MS (UINT64_C(366) * 86400 * 1000)
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* A time from now on; a year is as good as for ever, and keeps sums within their words. */
 static uint64_t in_ms(uint64_t now_ns, uint64_t ms)
@@ -116,7 +108,7 @@ int run_commons_inherit(struct kk_run *run)
 
 long run_admit(struct kk_run *run, const char *key)
 {
-	int64_t wait_ns = run->gate ? kk_gate_admit(run->gate, run->gate_role, key, strlen(key), clock_ns()) : 0;
+	int64_t wait_ns = run->gate ? kk_gate_admit(run->gate, run->gate_role, key, strlen(key), kk_span_now()) : 0;
 	return wait_ns > 0 ? (long)((uint64_t)(wait_ns - 1) / NS_PER_MS) + 1 : 0;
 }
 
@@ -129,12 +121,12 @@ void run_leave(struct kk_run *run, const char *key)
 void run_hold_off(struct kk_run *run, const char *key, uint64_t wait_ms)
 {
 	if (run->gate)
-		kk_gate_hold_off(run->gate, key, strlen(key), in_ms(clock_ns(), wait_ms));
+		kk_gate_hold_off(run->gate, key, strlen(key), in_ms(kk_span_now(), wait_ms));
 }
 
 int run_remember(struct kk_run *run, const char *key, const void *what, size_t size, uint64_t keep_ms)
 {
-	uint64_t now_ns = clock_ns();
+	uint64_t now_ns = kk_span_now();
 	if (!run->cache)
 		return -1;
 	int status = kk_cache_store(run->cache, key, strlen(key), what, size, now_ns, in_ms(now_ns, keep_ms));
@@ -143,6 +135,6 @@ int run_remember(struct kk_run *run, const char *key, const void *what, size_t s
 
 long run_recall(struct kk_run *run, const char *key, void *to, size_t size)
 {
-	int64_t bytes = run->cache ? kk_cache_load(run->cache, key, strlen(key), to, size, clock_ns()) : -1;
+	int64_t bytes = run->cache ? kk_cache_load(run->cache, key, strlen(key), to, size, kk_span_now()) : -1;
 	return bytes < 0 ? -1 : (long)bytes;
 }

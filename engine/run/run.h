@@ -125,7 +125,8 @@ struct kk_run_spans {
 /* kk_run_add_spans - adds those of a role. */
 void kk_run_add_spans(const struct kk_run *run, unsigned role, struct kk_run_spans *to);
 
-/* ---- shared objects of the config, as text for the summary: "bytes_in = 12345". One call per line. */
+/* ---- shared objects of the config, as text for the summary: "bytes_in = 12345". One call per line, which ends with
+ * "..." if there is more. */
 int kk_run_shared_text(const struct kk_run *run, unsigned object, char *to, size_t size);
 
 #endif

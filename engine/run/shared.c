@@ -323,5 +323,7 @@ int kk_run_shared_text(const struct kk_run *run, unsigned object, char *to, size
 		add_items(&line, run->shared->object[object].list);
 	else
 		add_entries(&line, run->shared->object[object].dict);
+	if (line.used + 1 == line.size)
+		memcpy(line.at + line.used - 3, "...", 3);
 	return 0;
 }

@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/span.h"
+#include <time.h>
 
 enum { UNIT_BITS = 6 }; /* the first buckets are 64 ns wide */
+
+uint64_t kk_span_now(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
 
 unsigned kk_spans_bucket(uint64_t ns)
 {

@@ -9,6 +9,9 @@
 
 enum { KK_SPAN_BUCKETS = 136 };
 
+/* kk_span_now - CLOCK_MONOTONIC in nanoseconds: spans begin and end by it. */
+uint64_t kk_span_now(void);
+
 struct kk_spans {
 	uint64_t longest_ns;
 	uint64_t count[KK_SPAN_BUCKETS];

@@ -43,14 +43,6 @@ struct supervisor {
 static const char start_variable[] = KK_WORKER_VARIABLE "=3";
 static_assert(KK_START_MESSAGE == 3, "start_variable says where the start message is");
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void say(struct supervisor *sup, enum kk_log_level level, const char *text)
 {
 	kk_report_log(sup->scene.report, level, NULL, text, strlen(text));
@@ -67,7 +59,7 @@ static void kill_all(struct supervisor *sup)
 
 static void give_up(struct supervisor *sup)
 {
-	if (kk_shutdown_fail(&sup->shutdown, now_ns()))
+	if (kk_shutdown_fail(&sup->shutdown, kk_span_now()))
 		kill_all(sup);
 }
 
@@ -76,7 +68,7 @@ static void on_signal(struct supervisor *sup)
 	struct signalfd_siginfo info;
 
 	while (read(sup->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		if (!kk_shutdown_signal(&sup->shutdown, (int)info.ssi_signo, now_ns()))
+		if (!kk_shutdown_signal(&sup->shutdown, (int)info.ssi_signo, kk_span_now()))
 			continue;
 		if (sup->shutdown.rung == KK_SHUTDOWN_DRAINING) {
 			say(sup, KK_LOG_WARNING, "stopping: what is under way is finished first (again: stop at once)");
@@ -148,7 +140,7 @@ static void on_end(struct supervisor *sup, struct kk_role *role)
 	unsigned restarts = role->restarts;
 	struct kk_error error = {0};
 
-	on_news(sup, role, kk_role_bury(role, now_ns()));
+	on_news(sup, role, kk_role_bury(role, kk_span_now()));
 	if (sup->gathers)
 		(void)kk_process_end_orphans(ORPHANS_MS);
 	/* Who died badly may have written badly. */
@@ -163,7 +155,7 @@ static void start_due_roles(struct supervisor *sup, uint64_t now)
 	for (unsigned r = 1; r <= sup->scene.plan->role_count && !sup->scene.given_up; r++) {
 		struct kk_role *role = &sup->roles[r];
 		if (role->state == KK_LIFE_WAITING && role->due_ns <= now)
-			on_news(sup, role, kk_role_spawn(role, now_ns()));
+			on_news(sup, role, kk_role_spawn(role, kk_span_now()));
 	}
 }
 
@@ -197,7 +189,7 @@ static bool all_finished(const struct supervisor *sup)
 
 static void tick(struct supervisor *sup)
 {
-	uint64_t now = now_ns();
+	uint64_t now = kk_span_now();
 
 	start_due_roles(sup, now);
 	if (now >= sup->tick_ns) {
@@ -220,8 +212,8 @@ static void set_timer(struct supervisor *sup)
 {
 	uint64_t at = sup->tick_ns;
 
-	if (sup->sentinel_waits && now_ns() + SENTINEL_NS < at)
-		at = now_ns() + SENTINEL_NS;
+	if (sup->sentinel_waits && kk_span_now() + SENTINEL_NS < at)
+		at = kk_span_now() + SENTINEL_NS;
 	for (unsigned r = 1; r <= sup->scene.plan->role_count; r++) {
 		if (sup->roles[r].state == KK_LIFE_WAITING && sup->roles[r].due_ns < at)
 			at = sup->roles[r].due_ns;
@@ -262,7 +254,7 @@ static void loop(struct supervisor *sup)
 
 	for (;;) {
 		tick(sup);
-		if (all_finished(sup) || kk_shutdown_is_over(&sup->shutdown, now_ns()))
+		if (all_finished(sup) || kk_shutdown_is_over(&sup->shutdown, kk_span_now()))
 			return;
 		set_timer(sup);
 		kk_report_flush(sup->scene.report);
@@ -310,7 +302,7 @@ static int set_up(struct supervisor *sup, const struct kk_supervise *what, const
 	                               .level = what->level,
 	                               .program = what->program,
 	                               .heir_ns = (what->heir_ms ? what->heir_ms : HEIR_MS) * 1000000ull,
-	                               .run_moved_ns = now_ns()};
+	                               .run_moved_ns = kk_span_now()};
 	sup->shutdown.timeout_ns = plan->shutdown_timeout_ms * 1000000u;
 	sup->scene.epoll = epoll_create1(EPOLL_CLOEXEC);
 	sup->signals = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -380,7 +372,7 @@ int kk_supervise(const struct kk_supervise *what, int *signal)
 	kk_report_start(what->report);
 	if (set_up(&sup, what, &signals) < 0) {
 		kk_outcome_fail(&sup.outcome, KK_EXIT_INTERNAL, "cannot set up the supervisor: %s", strerror(errno));
-		kk_shutdown_fail(&sup.shutdown, now_ns());
+		kk_shutdown_fail(&sup.shutdown, kk_span_now());
 	} else {
 		loop(&sup);
 	}

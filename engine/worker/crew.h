@@ -195,7 +195,6 @@ void worker_log(struct worker *worker, enum kk_log_level level, const char *form
     __attribute__((format(printf, 3, 4)));
 
 /* worker.c */
-uint64_t worker_clock(void);
 /* worker_current - what the stage is being called for, in case this process dies of it. */
 void worker_current(struct worker *worker, enum current_kind kind, uint32_t handle);
 /* worker_call_begins, _ends - around calls into the stage, one or a batch of them: busy time and deadline. */

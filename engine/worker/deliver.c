@@ -145,7 +145,7 @@ static void tell_waiting(struct worker *worker)
 
 void deliver_announce_late(struct worker *worker)
 {
-	worker->last_ns = worker_clock();
+	worker->last_ns = kk_span_now();
 	if (worker->last_ns - worker->announced_ns > LATE_NS)
 		deliver_announce(worker);
 }

@@ -5,7 +5,7 @@
  *	         of a key that comes again (`duplicates: keep`) also of a NUL byte and its number, 2 for the second
  *	{key}    the key
  *	{name}   the last component of the key's path (of a URL: without query and fragment), without its suffix
- *	{ext}    that suffix, without the dot; where there is none, nothing, and a dot of the pattern before it goes, too
+ *	{ext}    that suffix, without the dot; where there is none, nothing, nor a dot of the pattern before it
  *	{n}      the item's number in the source, 9 digits at least
  *	{md5}    MD5 of the payload, as 32 hex digits
  *	{xxh3}   XXH3-128 of it, which is the manifest's `hash`

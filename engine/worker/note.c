@@ -32,7 +32,7 @@ void note_begun(struct hand *hand)
 {
 	const struct worker *worker = hand->worker;
 	struct item_note *note = run_note(worker->run, hand->handle);
-	hand->began_ns = worker_clock();
+	hand->began_ns = kk_span_now();
 	if (!worker->run->layout.note_stride)
 		return;
 	note->ended = 0;
@@ -46,7 +46,7 @@ void note_taken(struct hand *hand)
 {
 	const struct worker *worker = hand->worker;
 	struct item_note *note = run_note(worker->run, hand->handle);
-	hand->began_ns = worker_clock();
+	hand->began_ns = kk_span_now();
 	if (worker->run->layout.note_stride)
 		note->time[worker->stage] = (struct note_time){microseconds(note->stamp_ns, hand->began_ns), 0};
 }
@@ -78,7 +78,7 @@ void note_settled(struct hand *hand, enum kk_verdict verdict)
 		tell_item(hand, verdict);
 	if (!worker->run->layout.note_stride)
 		return;
-	note->stamp_ns = worker_clock();
+	note->stamp_ns = kk_span_now();
 	note->time[worker->stage].worked_us = microseconds(hand->began_ns, note->stamp_ns);
 	if (verdict == KK_PASS && worker->route[hand->lane].count == 0)
 		note_outcome(hand, note);

@@ -126,7 +126,7 @@ static bool commit(struct worker *worker, struct hand *hand, enum kk_verdict ver
 	if (record->key_bytes == 0)
 		record->key_bytes = 1;
 	record->after = hand->item.position;
-	record->born_ns = worker_is_fast(worker) ? worker->last_ns : worker_clock();
+	record->born_ns = worker_is_fast(worker) ? worker->last_ns : kk_span_now();
 	record->own = kk_table_own_word(run->table, hand->handle);
 	uint64_t next = hand->item.sequence + 1;
 	run->cursor->position[next & 1] = hand->item.position;

@@ -37,7 +37,7 @@ void tell_item(const struct hand *hand, enum kk_verdict verdict)
 	struct kk_text line = {.at = NULL};
 	char took[24];
 	kk_text_add(&line, "item %llu %s in %s", (unsigned long long)hand->item.sequence, words[verdict],
-	            kk_text_took(worker_clock() - hand->began_ns, took, sizeof(took)));
+	            kk_text_took(kk_span_now() - hand->began_ns, took, sizeof(took)));
 	if (worker->stage > 0)
 		kk_text_add(&line, ", %zu bytes in", hand->item.size);
 	if (verdict == KK_PASS && hand->committed)

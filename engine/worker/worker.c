@@ -16,17 +16,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 /* ---- what the ways of working share */
-
-uint64_t worker_clock(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 void worker_current(struct worker *worker, enum current_kind kind, uint32_t handle)
 {
@@ -41,13 +33,13 @@ void worker_next_call(struct worker *worker)
 
 void worker_call_begins(struct worker *worker)
 {
-	worker->now.since_ns = worker->last_ns = worker_clock();
+	worker->now.since_ns = worker->last_ns = kk_span_now();
 	kk_word_store(&worker->page->counters.since_ns, worker->now.since_ns);
 }
 
 uint64_t worker_call_ends(struct worker *worker)
 {
-	worker->last_ns = worker_clock();
+	worker->last_ns = kk_span_now();
 	uint64_t took = worker->last_ns - worker->now.since_ns;
 	worker->now.busy_ns += took;
 	worker->now.since_ns = 0;
@@ -68,11 +60,11 @@ bool worker_sleep(struct worker *worker, struct kk_event *event, uint32_t ticket
 {
 	worker->now.parks++;
 	/* Sleeping for want of room or items is no fault of an item: the deadline does not run. */
-	uint64_t since = worker->now.since_ns, slept = worker_clock();
+	uint64_t since = worker->now.since_ns, slept = kk_span_now();
 	worker->now.since_ns = 0;
 	worker_publish_counters(worker);
 	bool timed_out = kk_event_sleep(event, ticket, KK_BACKSTOP_NS) == KK_ERR_TIMEOUT;
-	worker->last_ns = worker_clock();
+	worker->last_ns = kk_span_now();
 	if (worker->in && event == kk_ring_items_event(worker->in))
 		worker->now.starved_ns += worker->last_ns - slept;
 	else

@@ -176,6 +176,7 @@ static void test_a_list_is_shared(void **state)
 	pipeline_expect(&run, 1, 999, 1);
 	assert_int_equal(pipeline_errors("error", "cannot append to \"list\""), 1);
 	assert_non_null(strstr(run.err, "list = ["));
+	assert_non_null(strstr(run.err, "...\n")); /* it is longer than what is shown */
 }
 
 static void test_invalid_config_is_78(void **state)
