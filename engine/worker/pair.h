@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine/worker/pair.h - reads the fields of an item as they lie in memory, name\0value\0 ..., produces them one by one.
+/* engine/worker/pair.h - reads the fields of an item as they lie in memory, name\0value\0 ..., produces them one by
+ * one.
  *
  * They come from other processes: what does not end before `end` is none.
  */
