@@ -147,12 +147,13 @@ static void plan_successor(struct hand *hand, enum post_state state, const struc
 		hand->due_ns = now + delay_after(hand->quick - 2);
 }
 
-static void bury_worker(struct hand *hand)
+/* It has ended; how, its server says, unless that is stopped. Of an executor that is, nobody needs to know. */
+static void bury_worker(struct hand *hand, bool asks)
 {
 	struct kk_executor *executor = hand->crew->executor;
 	struct post *post = executor_post(executor->memory, hand->post);
-	struct kk_process_end end = {0};
-	if (kk_process_wait(hand->process, 0, &end) < 0)
+	struct kk_process_end end = {.signal = SIGKILL};
+	if (kk_process_wait(hand->process, 0, &end) < 0 && asks)
 		return;
 	enum post_state state = (enum post_state)atomic_load(&post->state);
 	atomic_store(&post->pid, 0);
@@ -235,9 +236,11 @@ static void kill_all(struct crew *crew)
 static void await_change(struct crew *crew, struct pollfd *polled, int timeout_ms)
 {
 	uint64_t rung;
+	bool asks = executor_state(crew->executor->memory) < EXECUTOR_STOPPED;
 	for (unsigned i = 0; i < crew->count; i++) {
 		struct kk_process *process = crew->hand[i].process;
-		polled[i] = (struct pollfd){.fd = process ? kk_process_sentinel(process) : -1, .events = POLLIN};
+		int fd = !process ? -1 : asks ? kk_process_sentinel(process) : kk_process_pidfd(process);
+		polled[i] = (struct pollfd){.fd = fd, .events = POLLIN};
 	}
 	polled[crew->count] = (struct pollfd){.fd = crew->bell, .events = POLLIN};
 	if (poll(polled, crew->count + 1, timeout_ms) <= 0)
@@ -247,7 +250,7 @@ static void await_change(struct crew *crew, struct pollfd *polled, int timeout_m
 	}
 	for (unsigned i = 0; i < crew->count; i++) {
 		if (polled[i].revents)
-			bury_worker(&crew->hand[i]);
+			bury_worker(&crew->hand[i], asks);
 	}
 }
 

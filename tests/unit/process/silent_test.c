@@ -2,6 +2,7 @@
 /* A fork server that is stopped (SIGSTOP): nobody waits for it without a limit. */
 #include "ways.h"
 #include <fcntl.h>
+#include <kakehi/executor.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -81,6 +82,41 @@ static void test_nobody_waits_for_a_stopped_server(void **state)
 	nobody_waits_for_it(BY_FORKED_SERVER);
 }
 
+static int three(struct kk_call *call)
+{
+	(void)call;
+	return kk_call_return(call, "3", 1);
+}
+KK_FUNCTION(three)
+
+/* Its workers go, and so does it. */
+static void an_executor_ends(bool terminate)
+{
+	struct kk_error error = {0};
+
+	way_use(BY_FORKED_SERVER);
+	const struct kk_executor_spec spec = {.workers = 2, .server = way_server()};
+	struct kk_executor *executor = kk_executor_create(NULL, &spec, &error);
+	assert_non_null(executor);
+	struct kk_future *future = kk_executor_submit(executor, three, NULL, 0, -1, &error);
+	assert_int_equal(kk_future_result(future, LONG_MS, NULL, NULL, &error), KK_OK);
+	kk_future_free(future);
+	kill(kk_process_server_pid(way_server()), SIGSTOP);
+	if (terminate)
+		assert_int_equal(kk_executor_terminate(executor), KK_OK);
+	kk_executor_close(executor);
+	kill(kk_process_server_pid(way_server()), SIGCONT);
+	way_done();
+	assert_int_equal(harness_wait_orphans(LONG_MS), 0);
+}
+
+static void test_an_executor_beside_a_stopped_server(void **state)
+{
+	(void)state;
+	an_executor_ends(true);
+	an_executor_ends(false);
+}
+
 /* A parent that ends joins what has ended, though nobody says how, and ends the others. */
 static int exit_beside_it(void)
 {
@@ -109,6 +145,7 @@ static void test_an_exit_beside_a_stopped_server(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_nobody_waits_for_a_stopped_server),
+    cmocka_unit_test(test_an_executor_beside_a_stopped_server),
     cmocka_unit_test(test_an_exit_beside_a_stopped_server),
 };
 
