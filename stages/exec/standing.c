@@ -2,6 +2,8 @@
 /* One program that answers for item after item: docs/exec-protocol.md. What it cannot be trusted with any more (it is
  * late, it died, its answer makes no sense) ends it, costs the item in hand, and the next item gets a new one. */
 #include "exec.h"
+
+#include "../whole/whole.h"
 #include "frame.h"
 
 #include <errno.h>
@@ -35,15 +37,7 @@ int standing_prepare(struct exec *exec)
 
 static int write_payload(const struct exec *exec, const struct kk_item *item)
 {
-	for (size_t done = 0; done < item->size;) {
-		ssize_t n = pwrite(exec->payload, (const char *)item->data + done, item->size - done, (off_t)done);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		done += (size_t)n;
-	}
-	return 0;
+	return lseek(exec->payload, 0, SEEK_SET) < 0 ? -1 : whole_write(exec->payload, item->data, item->size);
 }
 
 /* One large item must not keep memory for ever. */
