@@ -16,6 +16,8 @@
 static struct kk_family *family;
 static struct kk_connection *end[2];
 
+enum { LIMIT_MS = 20000 };
+
 static void make(bool duplex, uint64_t bytes)
 {
 	struct kk_error error = {0};
@@ -37,7 +39,7 @@ static void drop(void)
 
 static int put(struct kk_connection *c, const char *text)
 {
-	return kk_connection_send_bytes(c, text, strlen(text), 1000);
+	return kk_connection_send_bytes(c, text, strlen(text), LIMIT_MS);
 }
 
 /* The next message as text; NULL: there is none. */
@@ -45,7 +47,7 @@ static char *get(struct kk_connection *c)
 {
 	static char text[1000];
 	size_t bytes;
-	if (kk_connection_recv_bytes_into(c, text, sizeof(text) - 1, &bytes, 1000) != KK_OK)
+	if (kk_connection_recv_bytes_into(c, text, sizeof(text) - 1, &bytes, LIMIT_MS) != KK_OK)
 		return NULL;
 	text[bytes] = '\0';
 	return text;
@@ -275,6 +277,61 @@ static void test_shut(void **state)
 static int send_three(void)
 {
 	return put(end[1], "1") | put(end[1], "2") | put(end[1], "3");
+}
+
+/* Does `act` wake who sleeps at that end? Nobody else would tell him. */
+static bool wakes(struct kk_connection *c, void (*act)(void))
+{
+	struct kk_event *event = kk_connection_waitable(c).event;
+	uint32_t ticket = kk_event_prepare(event);
+	act();
+	return kk_event_sleep(event, ticket, 0) == KK_OK;
+}
+
+static void send_from_0(void)
+{
+	assert_int_equal(put(end[0], "x"), KK_OK);
+}
+
+static void get_at_1(void)
+{
+	assert_string_equal(get(end[1]), "x");
+}
+
+static void get_most_at_1(void)
+{
+	for (int i = 0; i < 20; i++)
+		get_at_1();
+}
+
+static void close_1(void)
+{
+	kk_connection_close(end[1]);
+}
+
+static void bury_one(void)
+{
+	assert_int_equal(kk_family_bury(family), 1);
+}
+
+static void test_wake_ups(void **state)
+{
+	(void)state;
+	make(true, 1024);
+	uint64_t ref = kk_connection_ref(end[1]);
+	assert_true(wakes(end[1], send_from_0));
+	send_from_0();
+	/* Who found the receiver's place taken, and this one left something. */
+	assert_true(wakes(end[1], get_at_1));
+	get_at_1();
+	while (kk_connection_send_bytes(end[0], "x", 1, 0) == KK_OK)
+		;
+	assert_true(wakes(end[0], get_most_at_1));
+	assert_true(wakes(end[0], close_1));
+	end[1] = kk_connection_open(family, ref, NULL);
+	reap(start(send_three, false), 0);
+	assert_true(wakes(end[0], bury_one));
+	drop();
 }
 
 static void test_peer_dies(void **state)
@@ -537,6 +594,13 @@ static void test_fork_does_not_double(void **state)
 	drop();
 }
 
+static int use_and_stay(void)
+{
+	if (put(end[1], "here") == KK_OK)
+		(void)pause();
+	return 1;
+}
+
 static void test_send_times_out(void **state)
 {
 	(void)state;
@@ -554,6 +618,13 @@ static void test_send_times_out(void **state)
 	assert_int_equal(kk_connection_recv_bytes_into(end[1], big, 5000, NULL, 0), KK_ERR_TIMEOUT);
 	assert_int_equal(put(end[0], "next"), KK_OK);
 	assert_string_equal(get(end[1]), "next");
+	/* Who shares the end sees a message through that he has begun, but not one that was withdrawn. */
+	pid_t sharer = start(use_and_stay, false);
+	assert_string_equal(get(end[0]), "here");
+	assert_int_equal(kk_connection_send_bytes(end[0], big, 5000, 10), KK_ERR_TIMEOUT);
+	assert_int_equal(kk_connection_recv_bytes_into(end[1], big, 5000, NULL, 0), KK_ERR_TIMEOUT);
+	assert_int_equal(kill(sharer, SIGKILL), 0);
+	assert_int_equal(waitpid(sharer, NULL, 0), sharer);
 	drop();
 }
 
@@ -850,6 +921,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_close_of_an_unused_end),
     cmocka_unit_test(test_shut),
     cmocka_unit_test(test_peer_dies),
+    cmocka_unit_test(test_wake_ups),
     cmocka_unit_test(test_thread_ends),
     cmocka_unit_test(test_thread_leaves_as_its_process_closes),
     cmocka_unit_test(test_shared_end_closes_last),

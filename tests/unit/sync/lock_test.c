@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kk_lock: what it promises. Kills at every instruction: kill_test.c; at random: torment_test.c. */
 #include "crew.h"
+#include "sync/lock.h"
 #include <kakehi/flag.h>
 #include <kakehi/lock.h>
 
@@ -359,7 +360,7 @@ static int be_greedy(int number)
 	return 0;
 }
 
-enum { GREEDY = 8, GREEDY_MS = 1500 };
+enum { GREEDY = 8, GREEDY_MS = 10000 };
 
 static bool all_had(void *arg)
 {
@@ -385,6 +386,107 @@ static void test_nobody_starves(void **state)
 	assert_true(had);
 	if (crew_board->plain >= GREEDY_MS)
 		fail_msg("somebody waited for %ld ms", crew_board->plain);
+}
+
+/* Holds the lock, lets go of it for a moment. Does the other one, whom this has woken again and again, go first now? */
+static bool is_other_favoured(void *arg)
+{
+	(void)arg;
+	assert_int_equal(kk_lock_release(lock), KK_OK);
+	if (kk_lock_acquire(lock, 0) != KK_OK)
+		assert_int_equal(kk_lock_acquire(lock, -1), KK_OK);
+	return !turnstile_is_clear(&lock->memory->turnstile);
+}
+
+/* The lock is ours, and a child asleep that will be the next. */
+static pid_t start_favourite(void)
+{
+	assert_int_equal(kk_lock_acquire(lock, -1), KK_OK);
+	pid_t child = crew_start(be_greedy, 0);
+	assert_true(harness_wait_until(is_other_favoured, NULL, CREW_LIMIT_MS));
+	crew_until_asleep(child);
+	return child;
+}
+
+/* Who has waited long goes first, and is told by himself when he may. */
+static void test_favourite(void **state)
+{
+	(void)state;
+	pid_t child = start_favourite();
+	long had = atomic_load(&crew_board->of[0]);
+	atomic_store(&crew_board->stop, 1);
+	assert_int_equal(kk_lock_release(lock), KK_OK);
+	crew_finish(child);
+	assert_int_equal(atomic_load(&crew_board->of[0]), had + 1);
+}
+
+/* One who is stopped then goes first no longer. */
+static void test_stopped_favourite(void **state)
+{
+	(void)state;
+	pid_t child = start_favourite();
+	assert_int_equal(kill(child, SIGSTOP), 0);
+	assert_int_equal(kk_lock_release(lock), KK_OK);
+	assert_int_equal(kk_lock_acquire(lock, CREW_LIMIT_MS), KK_OK);
+	assert_int_equal(kk_lock_release(lock), KK_OK);
+	crew_kill(child);
+}
+
+static int ask_again_and_again(int number)
+{
+	(void)number;
+	while (!atomic_load(&crew_board->stop))
+		crew_must(kk_lock_acquire(lock, 100) == KK_ERR_TIMEOUT || kk_lock_release(lock) == KK_OK);
+	return 0;
+}
+
+static bool is_nobody_favoured(void *arg)
+{
+	(void)arg;
+	return turnstile_is_clear(&lock->memory->turnstile);
+}
+
+/* One who gives up then tells those who stood back for him. */
+static void test_impatient_favourite(void **state)
+{
+	(void)state;
+	struct kk_event *waiting = &lock->memory->turnstile.waiting;
+	assert_int_equal(kk_lock_acquire(lock, -1), KK_OK);
+	pid_t child = crew_start(ask_again_and_again, 0);
+	assert_true(harness_wait_until(is_other_favoured, NULL, CREW_LIMIT_MS));
+	uint32_t ticket = kk_event_prepare(waiting);
+	assert_true(harness_wait_until(is_nobody_favoured, NULL, CREW_LIMIT_MS));
+	assert_int_equal(kk_event_sleep(waiting, ticket, CREW_LIMIT_MS * INT64_C(1000000)), KK_OK);
+	atomic_store(&crew_board->stop, 1);
+	assert_int_equal(kk_lock_release(lock), KK_OK);
+	crew_finish(child);
+}
+
+/* One who dies then makes way for those who wait behind him. */
+static void test_dead_favourite(void **state)
+{
+	(void)state;
+	pid_t child = start_favourite(), other = crew_start(acquire_and_tell, 0);
+	crew_until_asleep(other);
+	crew_kill(child);
+	assert_int_equal(kk_family_bury(crew_family), 1);
+	crew_until_asleep(other);
+	assert_int_equal(kk_lock_release(lock), KK_OK);
+	crew_finish(other);
+}
+
+/* Who dies may have been told in the place of anybody. */
+static void test_burial_wakes_all(void **state)
+{
+	(void)state;
+	struct turnstile *turnstile = &lock->memory->turnstile;
+	pid_t child = crew_start(hold, 0);
+	crew_until(&crew_board->ready, 1);
+	crew_kill(child);
+	uint32_t waiting = kk_event_prepare(&turnstile->waiting), favoured = kk_event_prepare(&turnstile->favoured);
+	assert_int_equal(kk_family_bury(crew_family), 1);
+	assert_int_equal(kk_event_sleep(&turnstile->waiting, waiting, 0), KK_OK);
+	assert_int_equal(kk_event_sleep(&turnstile->favoured, favoured, 0), KK_OK);
 }
 
 /* Processes that were stopped while they waited hold up nobody, whatever they were about to do. */
@@ -430,6 +532,11 @@ static const struct CMUnitTest tests[] = {
     LOCK_TEST(test_fork_while_holding),
     LOCK_TEST(test_exclusion),
     LOCK_TEST(test_nobody_starves),
+    LOCK_TEST(test_favourite),
+    LOCK_TEST(test_stopped_favourite),
+    LOCK_TEST(test_impatient_favourite),
+    LOCK_TEST(test_dead_favourite),
+    LOCK_TEST(test_burial_wakes_all),
     LOCK_TEST(test_stopped_waiters),
 };
 HARNESS_MAIN(tests)

@@ -171,6 +171,27 @@ static void test_waiters_of_dead(void **state)
 	assert_int_equal(kk_semaphore_value(semaphore), 3);
 }
 
+/* Two are given back while the one that was told of the first is stopped: he tells the next one. */
+static void test_told_for_two(void **state)
+{
+	(void)state;
+	pid_t waiter[2];
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(kk_semaphore_acquire(semaphore, -1), KK_OK);
+	for (int i = 0; i < 2; i++) {
+		waiter[i] = crew_start(take_one, i);
+		crew_until_asleep(waiter[i]);
+	}
+	assert_int_equal(kill(waiter[0], SIGSTOP), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(kk_semaphore_release(semaphore), KK_OK);
+	assert_int_equal(kill(waiter[0], SIGCONT), 0);
+	crew_until(&crew_board->gone, 2);
+	atomic_store(&crew_board->stop, 1);
+	for (int i = 0; i < 2; i++)
+		crew_finish(waiter[i]);
+}
+
 static int signal_two(int number)
 {
 	(void)number;
@@ -299,6 +320,6 @@ static const struct CMUnitTest tests[] = {
     SEMAPHORE_TEST(test_create_and_open), SEMAPHORE_TEST(test_permits_come_back),
     SEMAPHORE_TEST(test_waiters_of_dead), SEMAPHORE_TEST(test_release_for_another),
     SEMAPHORE_TEST(test_signalling),      SEMAPHORE_TEST(test_never_too_many),
-    SEMAPHORE_TEST(test_guards),
+    SEMAPHORE_TEST(test_guards),          SEMAPHORE_TEST(test_told_for_two),
 };
 HARNESS_MAIN(tests)
