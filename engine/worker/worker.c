@@ -239,8 +239,6 @@ static void limit_heap(struct worker *worker)
 {
 	char text[200] = "";
 	unsigned long size, resident, shared, code, library, data;
-	if (KK_SANITIZED)
-		return;
 	if (worker->statm < 0 || pread(worker->statm, text, sizeof(text) - 1, 0) <= 0 ||
 	    sscanf(text, "%lu %lu %lu %lu %lu %lu", &size, &resident, &shared, &code, &library, &data) != 6) {
 		worker_log(worker, KK_LOG_WARNING, "cannot measure this process: its heap has no limit");
@@ -289,7 +287,8 @@ static int open_stage(struct worker *worker)
 		return -1;
 	if (module->open && module->open(&worker->context) < 0)
 		return -1;
-	limit_heap(worker);
+	if (!KK_SANITIZED)
+		limit_heap(worker);
 	return 0;
 }
 

@@ -87,13 +87,14 @@ static void test_reader_without_a_role(void **state)
 	changes = attach(memory, bytes, 1);
 	for (int i = 0; i < ITEMS; i++)
 		assert_int_equal(kk_list_append(changes, KK_TEXT("item")), KK_OK);
-	(void)signal(SIGALRM, change);
+	assert_int_equal(sigaction(SIGALRM, &(struct sigaction){.sa_handler = change, .sa_flags = SA_RESTART}, NULL),
+	                 0);
 	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
 	while (changed < CHANGES) {
 		assert_int_equal(kk_list_slice(reads, 0, KK_LIST_END, &items), ITEMS);
 		free(items);
 	}
-	(void)signal(SIGALRM, SIG_DFL);
+	assert_int_equal(sigaction(SIGALRM, &(struct sigaction){.sa_handler = SIG_DFL}, NULL), 0);
 	kk_list_close(changes);
 	kk_list_close(reads);
 	munmap(memory, bytes);
