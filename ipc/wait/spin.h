@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ipc/wait/spin.h - reads the machine, produces a moment awake for who looks again before he sleeps. Inside ipc only. */
+/* ipc/wait/spin.h - reads the machine, produces a moment awake for who looks again before he sleeps. Inside ipc only.
+ */
 #ifndef IPC_WAIT_SPIN_H
 #define IPC_WAIT_SPIN_H
 

@@ -73,9 +73,9 @@ KK_API int kk_list_init(void *memory, uint64_t bytes, const struct kk_list_shape
  * is. NULL: KK_ERR_CORRUPT, KK_ERR_VERSION, KK_ERR_MEMORY. Free with kk_list_close. */
 KK_API struct kk_list *kk_list_attach(void *memory, uint64_t bytes, struct kk_error *error);
 
-/* kk_list_inherit - from now on the handle acts as `role`; undoes what the last process that played it had begun when it
- * died, and lets the next one write. By the next process of that role, after the death of the last one is certain and
- * before it writes, or waits for anybody who does; may be repeated. 0, KK_ERR_INVALID or KK_ERR_CORRUPT. */
+/* kk_list_inherit - from now on the handle acts as `role`; undoes what the last process that played it had begun when
+ * it died, and lets the next one write. By the next process of that role, after the death of the last one is certain
+ * and before it writes, or waits for anybody who does; may be repeated. 0, KK_ERR_INVALID or KK_ERR_CORRUPT. */
 KK_API int kk_list_inherit(struct kk_list *list, unsigned role);
 
 /* ---- reading. All may return KK_ERR_CORRUPT. */
@@ -99,8 +99,7 @@ KK_API int64_t kk_list_count(struct kk_list *list, const void *item, size_t byte
 
 /* ---- writing. All return 0 if nothing else is said; KK_ERR_INVALID: an item is too long, or called by a function that
  * kk_list_sort calls, or by a handle without a role; KK_ERR_FULL: no room for so many items (then nothing was done), or
- * no seat for the caller;
- * KK_ERR_MISSING: nothing at `index`; KK_ERR_MEMORY, KK_ERR_CORRUPT. */
+ * no seat for the caller; KK_ERR_MISSING: nothing at `index`; KK_ERR_MEMORY, KK_ERR_CORRUPT. */
 
 KK_API int kk_list_append(struct kk_list *list, const void *item, size_t bytes);
 /* kk_list_extend - appends all of them, or none. */
