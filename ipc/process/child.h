@@ -70,8 +70,8 @@ void kk_serve_undisturbed(void);
  * status. */
 int kk_serve(int socket, bool forked);
 
-/* kk_join_at_exit - has exit(3) call kk_process_join_all. */
-void kk_join_at_exit(void);
+/* kk_join_at_exit - has exit(3) call kk_process_join_all. 0 or KK_ERR_MEMORY. */
+int kk_join_at_exit(void);
 
 /* kk_list_standard - the descriptors of a child: those of `spec`, and 0, 1 and 2 as far as they are open and not
  * listed. `extra` more fit behind. Returns how many; -1: no memory. `to` is ended with free. */

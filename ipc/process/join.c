@@ -9,15 +9,17 @@
 #define GRACE_MS 1000
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int arranged;
 
 static void arrange(void)
 {
-	atexit(kk_process_join_all);
+	arranged = atexit(kk_process_join_all);
 }
 
-void kk_join_at_exit(void)
+int kk_join_at_exit(void)
 {
 	pthread_once(&once, arrange);
+	return arranged == 0 ? KK_OK : KK_ERR_MEMORY;
 }
 
 static bool is_mine(struct kk_process *process)

@@ -156,11 +156,13 @@ static int start_as(struct kk_process *process, const struct kk_process_spec *sp
 	process->called = true;
 	process->daemon = spec->daemon;
 	process->family = spec->family;
-	kk_join_at_exit();
+	rc = kk_join_at_exit();
 	/* What was printed before must not be printed by the child, too. */
 	fflush(stdout);
 	fflush(stderr);
-	if (spec->method == KK_START_FORK)
+	if (rc < 0)
+		kk_error_set(error, rc, "no memory to join children at the end");
+	else if (spec->method == KK_START_FORK)
 		rc = fork_call(process, spec, order, error);
 	else if (spec->method == KK_START_SPAWN)
 		rc = exec_call(process, spec, order, error);

@@ -267,10 +267,11 @@ static void child_begins(void)
 }
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int watched;
 
 static void watch_forks(void)
 {
-	pthread_atfork(NULL, NULL, child_begins);
+	watched = pthread_atfork(NULL, NULL, child_begins);
 }
 
 /* With the lock of `common` held. */
@@ -297,6 +298,8 @@ int kk_server_ask(struct kk_process *process, const struct kk_process_spec *spec
 	if (server && server->self->owner != getpid())
 		return kk_error_set(error, KK_ERR_NOT_OWNER, "a fork server works for the process that started it");
 	pthread_once(&once, watch_forks);
+	if (watched != 0)
+		return kk_error_set(error, KK_ERR_MEMORY, "no memory to watch forks");
 	if (!server)
 		pthread_mutex_lock(&common.lock);
 	server = server ? server : common_server(error);
