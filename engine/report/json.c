@@ -137,9 +137,8 @@ void kk_json_more(struct kk_text *text, const char *level, const char *who, cons
 	kk_text_add(text, "}\n");
 }
 
-void kk_json_death(struct kk_text *text, const struct kk_view *view, const struct kk_report_death *death)
+void kk_json_death(struct kk_text *text, const struct kk_report_death *death)
 {
-	(void)view;
 	begin(text, "death");
 	add_string(text, "worker", death->who);
 	add_number(text, "pid", (uint64_t)death->pid);

@@ -257,7 +257,7 @@ void kk_report_death(struct kk_report *report, const struct kk_report_death *dea
 	}
 	if (death->last_words[0] && !death->last_words_logged)
 		kk_text_add(&line, ", last words: %s", death->last_words);
-	kk_json_death(&report->json, &report->view, death);
+	kk_json_death(&report->json, death);
 	hide_progress(report);
 	add_log(report, KK_LOG_WARNING, death->who, line.at ? line.at : "", line.used);
 	kk_text_free(&line);

@@ -39,7 +39,7 @@ void kk_json_progress(struct kk_text *text, const struct kk_view *view);
 /* kk_json_log - a line as kk_report_log got it. kk_json_more - `count` more of a kind that were left out. */
 void kk_json_log(struct kk_text *text, const char *level, const char *who, const char *line, size_t length);
 void kk_json_more(struct kk_text *text, const char *level, const char *who, const char *line, uint64_t count);
-void kk_json_death(struct kk_text *text, const struct kk_view *view, const struct kk_report_death *death);
+void kk_json_death(struct kk_text *text, const struct kk_report_death *death);
 /* kk_json_end - failures by class, one record each, then the end. */
 void kk_json_end(struct kk_text *text, const struct kk_view *view, const struct kk_report_end *end);
 

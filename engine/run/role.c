@@ -34,9 +34,8 @@ void kk_run_in_hand(const struct kk_run *run, unsigned role, char *to, size_t si
 
 /* The dead process may have owed a wake-up at any ring or arena its role works on. A death is rare and a needless
  * wake-up harmless, so everybody is asked to look again. */
-void kk_run_wake_around(struct kk_run *run, unsigned role)
+void kk_run_wake_all(struct kk_run *run)
 {
-	(void)role;
 	for (unsigned r = 0; r < KK_RING_STAGE + run->plan->stage_count; r++) {
 		if (!run->ring[r])
 			continue;

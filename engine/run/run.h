@@ -70,9 +70,9 @@ uint32_t kk_run_begin_life(struct kk_run *run, unsigned role, enum kk_cause caus
 /* kk_run_in_hand - supervisor, between a death and the next life of `role`: the key of the item that the stage was
  * called for, copied and NUL-terminated; "" if it was none or many. */
 void kk_run_in_hand(const struct kk_run *run, unsigned role, char *to, size_t size);
-/* kk_run_wake_around - supervisor, after a death: whoever waits at the rings and arenas this role works on looks
- * again, since the dead process may have owed a wake-up. */
-void kk_run_wake_around(struct kk_run *run, unsigned role);
+/* kk_run_wake_all - supervisor, after a death: whoever waits at a ring or arena looks again, since the dead process may
+ * have owed a wake-up. */
+void kk_run_wake_all(struct kk_run *run);
 /* kk_run_stop_source - supervisor: the source takes nothing more, finishes and drains (^C, limits). */
 void kk_run_stop_source(struct kk_run *run);
 bool kk_run_stopping(const struct kk_run *run);

@@ -360,7 +360,7 @@ static enum kk_role_news mourn(struct kk_role *role, const struct kk_process_end
 	note_cause(role, end);
 	role->restarts++;
 	write_obituary(role, end, counters, now_ns);
-	kk_run_wake_around(role->scene->run, role->number);
+	kk_run_wake_all(role->scene->run);
 	if (news == KK_ROLE_FINE)
 		news = play_again(role, now_ns, from_outside);
 	else

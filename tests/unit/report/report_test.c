@@ -260,9 +260,8 @@ static void test_json(void **state)
 	end.counts.by_class[KK_FAIL_IO] = 20;
 	kk_json_start(&text, &view);
 	kk_json_progress(&text, &view);
-	kk_json_death(
-	    &text, &view,
-	    &(struct kk_report_death){.who = "stage1/0", .pid = 7, .how = "exit 3", .item = "", .last_words = "a\"b"});
+	kk_json_death(&text, &(struct kk_report_death){
+	                         .who = "stage1/0", .pid = 7, .how = "exit 3", .item = "", .last_words = "a\"b"});
 	kk_json_end(&text, &view, &end);
 	out = content(&text);
 	assert_int_equal(harness_count_lines(out), 5);

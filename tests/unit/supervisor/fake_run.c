@@ -164,9 +164,8 @@ void kk_run_in_hand(const struct kk_run *run, unsigned role, char *to, size_t si
 		to[0] = 0;
 }
 
-void kk_run_wake_around(struct kk_run *run, unsigned role)
+void kk_run_wake_all(struct kk_run *run)
 {
-	(void)role;
 	run->shared->wakes++;
 }
 
