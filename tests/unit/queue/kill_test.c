@@ -2,9 +2,13 @@
 /* kk_queue: whoever puts, gets, is through, joins or shuts it down, killed at every instruction. */
 #include "harness.h"
 #include "killing.h"
+#include "queue/layout.h"
+#include "sanitizers.h"
+#include "step.h"
 #include <kakehi/memory.h>
 #include <kakehi/queue.h>
 
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -499,6 +503,81 @@ static void test_being_told(void **state)
 	sweep("be told of a death", make_told, sit, be_told, told_once);
 }
 
+/* ---- burials that die right after what must not be done twice: no sample of instructions is sure to hit them */
+
+static int bury(void)
+{
+	return kk_family_bury(family);
+}
+
+static bool is_charged(void)
+{
+	for (uint32_t handle = 0; handle < queue->looker->items; handle++)
+		if (queue_entry_of(queue->looker, handle)->deaths != 0)
+			return true;
+	return false;
+}
+
+static bool is_posted(void)
+{
+	return kk_queue_size(queue) == 3;
+}
+
+/* A child does something as the seat 2 and dies, and so does who buries it, as soon as it is `done`; then it is buried
+ * to the end. */
+static void bury_twice(int (*act)(void), bool (*done)(void))
+{
+	const struct step_plan plan = {
+	    .run = bury, .wrong = KK_ERR_CORRUPT, .any_result = true, .until = done, .kill_at = LONG_MAX};
+	long steps;
+	int status;
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		sit();
+		killing_must(act() >= 0);
+		raise(SIGKILL);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	assert_false(done());
+	assert_int_equal(step_run(&plan, &steps), STEP_KILLED);
+	assert_true(done());
+	assert_true(kk_family_bury(family) > 0);
+}
+
+static void test_charged_once(void **state)
+{
+	(void)state;
+	if (WITH_TSAN)
+		skip();
+	make_redelivering();
+	bury_twice(get_a, is_charged);
+	assert_int_equal(usage().lost, 0);
+	assert_int_equal(kk_queue_get_item(queue, &item, 0), KK_OK);
+	assert_int_equal(item.deaths, 1);
+	assert_memory_equal(item.data, "a", 1);
+	assert_int_equal(kk_queue_done(queue, &item), KK_OK);
+	drop();
+}
+
+static int be_producer(void)
+{
+	return kk_queue_producer(queue);
+}
+
+static void test_posted_once(void **state)
+{
+	(void)state;
+	if (WITH_TSAN)
+		skip();
+	make_plain();
+	bury_twice(be_producer, is_posted);
+	assert_string_equal(drain(), "ab!");
+	assert_null(works(3, 2));
+	drop();
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_put),
     cmocka_unit_test(test_put_in_place),
@@ -510,5 +589,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_join),
     cmocka_unit_test(test_shutdown),
     cmocka_unit_test(test_being_told),
+    cmocka_unit_test(test_charged_once),
+    cmocka_unit_test(test_posted_once),
 };
 HARNESS_MAIN(tests)
