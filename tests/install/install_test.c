@@ -63,6 +63,7 @@ static void test_installed_program_runs_the_stage(void **state)
 {
 	(void)state;
 	sh("sh outside/build-with-pkg-config.sh outside/build", NULL, NULL);
+	sh("test -s prefix/share/man/man1/kakehi.1", NULL, NULL);
 	sh("cd outside && ../prefix/bin/kakehi run shout.yaml", NULL, NULL);
 	assert_string_equal(sh("cat outside/out/*", NULL, NULL), "one!!two!!");
 }
