@@ -30,7 +30,7 @@ static int name_function(struct function_name *to, kk_function *function, struct
 	if (name && strlen(name) >= sizeof(to->name))
 		return kk_error_set(error, KK_ERR_INVALID, "the name of function \"%s\" is too long", name);
 	if (name)
-		strcpy(to->name, name);
+		memcpy(to->name, name, strlen(name) + 1);
 	return KK_OK;
 }
 
@@ -83,7 +83,7 @@ int shape_lay(struct kk_executor *executor, const struct executor_memory *shape,
 	if (rc == KK_OK)
 		rc =
 		    view_open(&view, memory, executor->object.bytes, (unsigned)kk_family_seat(executor->object.family));
-	if (rc < 0)
+	if (rc != KK_OK)
 		return kk_error_set(error, rc, "cannot lay out the executor");
 	rc = kk_ring_fill(view.free, 0, memory->entries);
 	view_close(&view);

@@ -236,7 +236,7 @@ int kk_list_check(const struct kk_list *list, struct kk_error *error)
 	if (header->magic != LIST_MAGIC || header->version != LIST_VERSION ||
 	    memcmp(&header->shape, &list->shape, sizeof(list->shape)) != 0)
 		return kk_error_set(error, KK_ERR_CORRUPT, "the header of a list was overwritten");
-	unsigned char *seen = malloc(size);
+	unsigned char *seen = malloc(size + 1);
 	if (!seen)
 		return kk_error_set(error, KK_ERR_MEMORY, "no memory for looking at a list");
 	do {

@@ -705,9 +705,7 @@ static const char *verify_companion_met(const struct killing_death *death)
 {
 	KILLING_CHECK(atomic_load(&told->acted) <= 1);
 	KILLING_CHECK(!death->finished || kk_barrier_is_broken(barrier));
-	if (death->at == 0)
-		kk_barrier_abort(barrier);
-	else if (!kk_barrier_is_broken(barrier) && kk_barrier_waiting(barrier) == 1)
+	if (death->at == 0 || (!kk_barrier_is_broken(barrier) && kk_barrier_waiting(barrier) == 1))
 		kk_barrier_abort(barrier);
 	KILLING_CHECK(companion_ends());
 	return verify_reset();
