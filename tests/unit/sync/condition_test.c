@@ -376,11 +376,19 @@ static void test_notifier_leaves(void **state)
 	crew_finish(waiter);
 }
 
+/* In that seat, or in any. */
 static int do_nothing(int number)
 {
-	(void)number;
-	crew_must(kk_family_seat(crew_family) > 0);
+	int seat = kk_family_seat(crew_family);
+	crew_must(number > 0 ? seat == number : seat > 0);
 	return 0;
+}
+
+static int stay_seated(int number)
+{
+	crew_must(kk_family_seat(crew_family) == number);
+	atomic_store(&crew_board->ready, 1);
+	return crew_stay();
 }
 
 /* Who leaves in peace, with nothing in hand, wakes nobody. */
@@ -391,6 +399,26 @@ static void test_leaving_wakes_nobody(void **state)
 	crew_until_count(waiting, NULL, 1);
 	for (int i = 0; i < 5; i++)
 		crew_finish(crew_start(do_nothing, 0));
+	assert_int_equal(kk_condition_waiting(condition), 1);
+	assert_int_equal(notify(1), 1);
+	crew_finish(waiter);
+}
+
+/* Nor does the next sitter of one who was killed while he waited. */
+static void test_next_sitter_wakes_nobody(void **state)
+{
+	(void)state;
+	assert_int_equal(kk_family_seat(crew_family), 1);
+	pid_t first = crew_start(stay_seated, 2);
+	crew_until(&crew_board->ready, 1);
+	pid_t killed = crew_start(wait_once, 0);
+	crew_until_count(waiting, NULL, 1);
+	crew_kill(killed);
+	crew_kill(first);
+	assert_int_equal(kk_family_bury(crew_family), 2);
+	pid_t waiter = crew_start(wait_once, 0);
+	crew_until_count(waiting, NULL, 1);
+	crew_finish(crew_start(do_nothing, 3));
 	assert_int_equal(kk_condition_waiting(condition), 1);
 	assert_int_equal(notify(1), 1);
 	crew_finish(waiter);
@@ -416,5 +444,6 @@ static const struct CMUnitTest tests[] = {
     CONDITION_TEST(test_notifier_leaves),
     RECURSIVE_CONDITION_TEST(test_notifier_leaves),
     CONDITION_TEST(test_leaving_wakes_nobody),
+    CONDITION_TEST(test_next_sitter_wakes_nobody),
 };
 HARNESS_MAIN(tests)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kk_semaphore: what it promises. Kills at every instruction: kill_test.c; at random: torment_test.c. */
 #include "crew.h"
+#include "family/object.h"
+#include "sync/turnstile.h"
 #include <kakehi/lock.h>
 #include <kakehi/semaphore.h>
 
@@ -171,25 +173,33 @@ static void test_waiters_of_dead(void **state)
 	assert_int_equal(kk_semaphore_value(semaphore), 3);
 }
 
-/* Two are given back while the one that was told of the first is stopped: he tells the next one. */
+/* How the shared memory of a semaphore begins. */
+struct semaphore_head {
+	uint64_t now;
+	uint32_t max, reserved;
+	struct turnstile turnstile;
+};
+
+/* Two are given back, of which only the first is told: who takes that one tells the next who waits. */
 static void test_told_for_two(void **state)
 {
 	(void)state;
-	pid_t waiter[2];
+	/* A handle begins with its object. */
+	const struct kk_object *object = (const struct kk_object *)(const void *)semaphore;
+	struct kk_event *waiting = &((struct semaphore_head *)object->memory)->turnstile.waiting;
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(kk_semaphore_acquire(semaphore, -1), KK_OK);
-	for (int i = 0; i < 2; i++) {
-		waiter[i] = crew_start(take_one, i);
-		crew_until_asleep(waiter[i]);
-	}
-	assert_int_equal(kill(waiter[0], SIGSTOP), 0);
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(kk_semaphore_release(semaphore), KK_OK);
-	assert_int_equal(kill(waiter[0], SIGCONT), 0);
-	crew_until(&crew_board->gone, 2);
+	pid_t child = crew_start(take_one, 0);
+	crew_until_asleep(child);
+	assert_int_equal(kill(child, SIGSTOP), 0);
+	assert_int_equal(kk_semaphore_release(semaphore), KK_OK);
+	uint32_t ticket = kk_event_prepare(waiting);
+	assert_int_equal(kk_semaphore_release(semaphore), KK_OK);
+	assert_int_equal(kk_event_sleep(waiting, ticket, 0), KK_ERR_TIMEOUT);
+	assert_int_equal(kill(child, SIGCONT), 0);
+	assert_int_equal(kk_event_sleep(waiting, ticket, CREW_LIMIT_MS * INT64_C(1000000)), KK_OK);
 	atomic_store(&crew_board->stop, 1);
-	for (int i = 0; i < 2; i++)
-		crew_finish(waiter[i]);
+	crew_finish(child);
 }
 
 static int signal_two(int number)
