@@ -4,7 +4,8 @@
  * if he was woken, or has settled a death himself. */
 #include "family/object.h"
 
-enum { LOOK_NS = 10000000 };
+/* Rarely, so that it mostly is another one who settles a death, and has to wake him. */
+enum { LOOK_NS = 200000000 };
 
 int __wrap_kk_family_sleep(struct kk_family *family, struct kk_event *event, uint32_t ticket, int64_t deadline_ns,
                            unsigned *round);
