@@ -470,9 +470,22 @@ static void test_wild_guard(void **state)
 	drop(queue);
 }
 
+static void test_buried_guard(void **state)
+{
+	(void)state;
+	struct kk_guard guard = {.owner = 3};
+	uint32_t ticket = kk_event_prepare(&guard.freed);
+	kk_guard_bury(&guard, 3);
+	assert_true(kk_guard_try(&guard, 4));
+	assert_true(was_woken(&guard.freed, ticket));
+	/* Nobody's burial but the owner's frees it. */
+	kk_guard_bury(&guard, 3);
+	assert_true(kk_guard_is_of(&guard, 4));
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_model),      cmocka_unit_test(test_ids),      cmocka_unit_test(test_doubles),
     cmocka_unit_test(test_making),     cmocka_unit_test(test_threads),  cmocka_unit_test(test_torment),
-    cmocka_unit_test(test_wild_guard), cmocka_unit_test(test_wake_ups),
+    cmocka_unit_test(test_wild_guard), cmocka_unit_test(test_wake_ups), cmocka_unit_test(test_buried_guard),
 };
 HARNESS_MAIN(tests)

@@ -342,7 +342,15 @@ static void test_too_few_left(void **state)
 	assert_true(kk_barrier_is_broken(barrier));
 }
 
-/* Who goes in peace breaks nothing: another one may come in his place. */
+static int only_sit(int number)
+{
+	(void)number;
+	crew_must(kk_family_seat(crew_family) > 0);
+	atomic_fetch_add(&crew_board->ready, 1);
+	return crew_stay();
+}
+
+/* Who goes in peace breaks nothing: another one may come in his place, and be killed without having taken part. */
 static void test_leaving_breaks_nothing(void **state)
 {
 	(void)state;
@@ -351,6 +359,12 @@ static void test_leaving_breaks_nothing(void **state)
 		start_all(note_place, child, PARTIES);
 		finish_all(child, PARTIES);
 	}
+	for (int i = 0; i < PARTIES; i++)
+		child[i] = crew_start(only_sit, i);
+	crew_until(&crew_board->ready, PARTIES);
+	for (int i = 0; i < PARTIES; i++)
+		crew_kill(child[i]);
+	assert_int_equal(kk_family_bury(crew_family), PARTIES);
 	assert_false(kk_barrier_is_broken(barrier));
 }
 
