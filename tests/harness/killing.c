@@ -6,7 +6,6 @@
 #include "step.h"
 
 #include <limits.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,16 +188,6 @@ static void kill_undertakers(long kill_at, long most, long turn, long turns)
 
 /* ---- all of them */
 
-/* The one who steps and the one who is stepped take turns: on one processor they need not wake another. */
-static void stay_on_one_cpu(cpu_set_t *before)
-{
-	cpu_set_t one;
-	(void)sched_getaffinity(0, sizeof(*before), before);
-	CPU_ZERO(&one);
-	CPU_SET(sched_getcpu(), &one);
-	(void)sched_setaffinity(0, sizeof(one), &one);
-}
-
 static void start(const struct killing *killing)
 {
 	if (WITH_TSAN) {
@@ -224,12 +213,10 @@ static void kill_everywhere(long length, long most)
 
 long killing_sweep(const struct killing *killing)
 {
-	cpu_set_t before;
 	struct killing_death death;
 	bool all = every_instruction();
 	long most = all ? 0 : killing->most > 0 ? killing->most : QUICK, burials = all ? BURIALS_ALL : BURIALS;
 	start(killing);
-	stay_on_one_cpu(&before);
 	die(LONG_MAX, &death);
 	total.instructions = death.at;
 	settle(&death);
@@ -238,7 +225,6 @@ long killing_sweep(const struct killing *killing)
 		for (long i = 0; i < burials; i++)
 			kill_undertakers(total.instructions * i / burials, most > 0 ? most / 2 / burials + 1 : 0, i,
 			                 burials);
-	(void)sched_setaffinity(0, sizeof(before), &before);
 	if (total.instructions == 0 || (total.undertakers == 0 && !killing->no_undertakers))
 		fail_msg("%s: nobody was killed", killing->name);
 	print_message("%-40s %6ld instructions, %6ld deaths, %6ld undertakers killed: all sound\n", killing->name,

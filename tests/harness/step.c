@@ -2,6 +2,7 @@
 #include "step.h"
 #include "asleep.h"
 #include <elf.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -258,6 +259,16 @@ static enum step_end trace(pid_t pid, const struct step_plan *plan, long *steps)
 	}
 }
 
+/* The one who steps and the one who is stepped take turns: on one processor they need not wake another. */
+static void stay_on_one_cpu(cpu_set_t *before)
+{
+	cpu_set_t one;
+	(void)sched_getaffinity(0, sizeof(*before), before);
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	(void)sched_setaffinity(0, sizeof(one), &one);
+}
+
 enum step_end step_run(const struct step_plan *plan, long *steps)
 {
 	*steps = 0;
@@ -268,6 +279,8 @@ enum step_end step_run(const struct step_plan *plan, long *steps)
 	mark(BEFORE);
 	const sigset_t child = only_child();
 	sigset_t before;
+	cpu_set_t cpus;
+	stay_on_one_cpu(&cpus);
 	pid_t pid = fork();
 	if (pid < 0)
 		abort();
@@ -280,6 +293,7 @@ enum step_end step_run(const struct step_plan *plan, long *steps)
 		how = jumps ? trace_jumping(pid, plan, steps) : trace(pid, plan, steps);
 	end(pid);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	(void)sched_setaffinity(0, sizeof(cpus), &cpus);
 	return how;
 }
 

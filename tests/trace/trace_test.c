@@ -5,7 +5,6 @@
 #include "sanitizers.h"
 #include "step.h"
 #include "world.h"
-#include <sched.h>
 #include <stdlib.h>
 
 /* Sanitizers make ten instructions of one, and processes slow to start: a sample has to do there. */
@@ -137,19 +136,9 @@ static void trace_all(const struct operation *operations, size_t count)
 			trace_operation(&operations[i]);
 }
 
-/* Tracer and worker take turns: on one processor they need not wake another. */
-static void stay_on_one_cpu(void)
-{
-	cpu_set_t one;
-	CPU_ZERO(&one);
-	CPU_SET(sched_getcpu(), &one);
-	sched_setaffinity(0, sizeof(one), &one);
-}
-
 static void test_every_instruction(void **state)
 {
 	(void)state;
-	stay_on_one_cpu();
 	print_message("%-34s %8s %10s\n", "operation", "instr.", "kills");
 	trace_all(ring_operations, ring_operation_count);
 	trace_all(block_operations, block_operation_count);

@@ -2,15 +2,16 @@
 /* kk_dict in plain memory: writers that are killed, at random and all over an operation, and their heirs. */
 #include "harness.h"
 #include "sanitizers.h"
+#include "step.h"
 #include <kakehi/array.h>
 #include <kakehi/dict.h>
 #include <kakehi/shm.h>
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -224,49 +225,41 @@ static int set_as(struct kk_dict *dict, unsigned role, const char *key, const ch
 	return rc < 0 ? rc : kk_dict_set(dict, KK_TEXT(key), KK_TEXT(value));
 }
 
-/* Role 1 in a new process: one operation, then the end. */
-static int operate(struct kk_dict *dict, int operation)
+/* What role 1 does in a new process. */
+static struct {
+	struct kk_dict *dict;
+	enum operation { INSERT, REPLACE, REMOVE, INHERIT } operation;
+} act;
+
+static void inherit_first(void)
 {
-	switch (operation) {
-	case 0:
-		return kk_dict_set(dict, "new", 3, "11", 2);
-	case 1:
-		return kk_dict_set(dict, "old", 3, "22", 2);
-	case 2:
-		return kk_dict_remove(dict, "old", 3);
+	if (act.operation != INHERIT)
+		(void)kk_dict_inherit(act.dict, 1);
+}
+
+static int operate(void)
+{
+	switch (act.operation) {
+	case INSERT:
+		return kk_dict_set(act.dict, "new", 3, "11", 2);
+	case REPLACE:
+		return kk_dict_set(act.dict, "old", 3, "22", 2);
+	case REMOVE:
+		return kk_dict_remove(act.dict, "old", 3);
 	default:
-		return kk_dict_inherit(dict, 1);
+		return kk_dict_inherit(act.dict, 1);
 	}
 }
 
-/* Runs the operation in a child, `steps` instructions of it, and kills the child. True: it got to its end before. */
-static bool operate_and_die(struct kk_dict *dict, int operation, long steps)
+/* Runs the operation in a child, `steps` instructions of it, and kills the child. Returns how many were done. */
+static long operate_and_die(struct kk_dict *dict, enum operation operation, long steps)
 {
-	int status;
-	pid_t child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
-			_exit(99);
-		if (operation < 3)
-			(void)kk_dict_inherit(dict, 1);
-		raise(SIGSTOP);
-		_exit(operate(dict, operation) < 0 ? 1 : 0);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFSTOPPED(status));
-	for (long i = 0; i < steps; i++) {
-		assert_int_equal(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL), 0);
-		assert_int_equal(waitpid(child, &status, 0), child);
-		if (WIFEXITED(status)) {
-			assert_int_equal(WEXITSTATUS(status), 0);
-			return true;
-		}
-		assert_true(WIFSTOPPED(status));
-	}
-	assert_int_equal(kill(child, SIGKILL), 0);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	return false;
+	long done;
+	const struct step_plan plan = {.arrive = inherit_first, .run = operate, .expected = KK_OK, .kill_at = steps};
+	act.dict = dict;
+	act.operation = operation;
+	assert_int_not_equal(step_run(&plan, &done), STEP_WRONG);
+	return done;
 }
 
 static bool holds(const struct kk_dict *dict, const char *key, const char *value)
@@ -278,16 +271,16 @@ static bool holds(const struct kk_dict *dict, const char *key, const char *value
 }
 
 /* The state after the kill is the one before the operation or the one after it. */
-static void check_either(const struct kk_dict *dict, int operation)
+static void check_either(const struct kk_dict *dict, enum operation operation)
 {
 	switch (operation) {
-	case 0:
+	case INSERT:
 		assert_true(holds(dict, "new", NULL) || holds(dict, "new", "11"));
 		break;
-	case 1:
+	case REPLACE:
 		assert_true(holds(dict, "old", "0") || holds(dict, "old", "22"));
 		break;
-	case 2:
+	case REMOVE:
 		assert_true(holds(dict, "old", "0") || holds(dict, "old", NULL));
 		break;
 	default:
@@ -295,14 +288,15 @@ static void check_either(const struct kk_dict *dict, int operation)
 	}
 }
 
-/* One dict, one death after `steps` instructions; a rival works on before the heir comes. */
-static bool one_death(int operation, long steps)
+/* One dict, one death after `steps` instructions; a rival works on before the heir comes. Returns how many were done.
+ */
+static long one_death(enum operation operation, long steps)
 {
 	static const struct kk_dict_shape shape = {.keys = 2, .roles = 2, .key_max = 8, .value_max = 8};
 	struct kk_dict *dict = shared_dict(&shape);
 	struct kk_dict_usage usage;
 	assert_int_equal(set_as(dict, 2, "old", "0"), KK_OK);
-	bool done = operate_and_die(dict, operation, steps);
+	long done = operate_and_die(dict, operation, steps);
 	check_either(dict, operation);
 	/* Whatever the dead one has in hand, there is room for as many keys as were promised. */
 	assert_int_equal(set_as(dict, 2, "new", "33"), KK_OK);
@@ -310,8 +304,8 @@ static bool one_death(int operation, long steps)
 		assert_int_equal(set_as(dict, 2, "old", "44"), KK_OK);
 	/* Often the heir dies as well, somewhere; so does its heir. */
 	if (steps % 4 == 0) {
-		(void)operate_and_die(dict, 3, steps % 97);
-		(void)operate_and_die(dict, 3, steps % 389);
+		(void)operate_and_die(dict, INHERIT, steps % 97);
+		(void)operate_and_die(dict, INHERIT, steps % 389);
 	}
 	assert_int_equal(kk_dict_inherit(dict, 1), KK_OK);
 	kk_dict_usage(dict, &usage);
@@ -330,32 +324,30 @@ static bool one_death(int operation, long steps)
 /* Sanitizers make ten instructions of one, and processes slow to start: a sample has to do there. */
 enum { MOST_DEATHS = WITH_ASAN || WITH_TSAN ? 20 : 60 };
 
-static void kill_everywhere(int operation)
+static void kill_everywhere(enum operation operation)
 {
-	long length = 64;
-	while (!one_death(operation, length))
-		length *= 2;
+	long length = one_death(operation, LONG_MAX);
 	long stride = length / MOST_DEATHS + 1;
-	for (long steps = 0; !one_death(operation, steps); steps += stride)
-		;
+	for (long steps = 0; steps <= length; steps += stride)
+		(void)one_death(operation, steps);
 }
 
 static void test_kill_insert_everywhere(void **state)
 {
 	(void)state;
-	kill_everywhere(0);
+	kill_everywhere(INSERT);
 }
 
 static void test_kill_replace_everywhere(void **state)
 {
 	(void)state;
-	kill_everywhere(1);
+	kill_everywhere(REPLACE);
 }
 
 static void test_kill_remove_everywhere(void **state)
 {
 	(void)state;
-	kill_everywhere(2);
+	kill_everywhere(REMOVE);
 }
 
 static const struct CMUnitTest tests[] = {
