@@ -59,8 +59,10 @@ static CURLUcode normalise_host(CURLU *url)
 	size_t length;
 	int numeric;
 
-	if (code != CURLUE_OK || !host)
+	if (code != CURLUE_OK || !host) {
+		curl_free(host); /* libcurl leaves it to us also where it has no punycode for it */
 		return CURLUE_BAD_HOSTNAME;
+	}
 	length = strlen(host);
 	if (length > 1 && host[length - 1] == '.')
 		host[length - 1] = 0;
