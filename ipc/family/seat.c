@@ -17,13 +17,19 @@
 
 /* ---- life */
 
-/* Does somebody who lives hold the mutex? The kernel fixes what its word looks like (linux/futex.h); that it comes
- * first in the mutex, family_init_mutex() makes sure of. acquire: pairs with the unlock and the kernel's mark. */
-static bool is_held(const pthread_mutex_t *life)
+/* The thread that holds the mutex and lives; 0: nobody. The kernel fixes what its word looks like (linux/futex.h); that
+ * it comes first in the mutex, family_init_mutex() makes sure of. seq_cst: pairs with the unlock and the kernel's mark;
+ * and what the caller has stored (seq_cst) before he looks, whoever buries that thread later finds. */
+static pid_t holder(const pthread_mutex_t *life)
 {
 	const _Atomic uint32_t *at = (const _Atomic uint32_t *)(const void *)life;
-	uint32_t word = atomic_load_explicit(at, memory_order_acquire);
-	return (word & FUTEX_TID_MASK) != 0 && !(word & FUTEX_OWNER_DIED);
+	uint32_t word = atomic_load(at);
+	return word & FUTEX_OWNER_DIED ? 0 : (pid_t)(word & FUTEX_TID_MASK);
+}
+
+static bool is_held(const pthread_mutex_t *life)
+{
+	return holder(life) != 0;
 }
 
 /* Gets hold of the mutex if nobody who lives has it. That its owner died is made good at once: what it means stands in
@@ -342,6 +348,7 @@ int kk_family_sitter(const struct kk_family *family, unsigned number, struct kk_
 		atomic_thread_fence(memory_order_acquire);
 		again = atomic_load_explicit(&seat->word, memory_order_relaxed);
 	} while (again / SEAT_SITTING_ONE != word / SEAT_SITTING_ONE);
-	sitter->alive = seat_state_of(again) == SEAT_TAKEN && is_held(&seat->life);
+	/* Not somebody who buries him. */
+	sitter->alive = seat_state_of(again) == SEAT_TAKEN && holder(&seat->life) == sitter->tid;
 	return KK_OK;
 }

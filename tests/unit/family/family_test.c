@@ -593,8 +593,12 @@ static void test_a_burial_is_left_to_who_does_it(void **state)
 	struct pegs *pegs = pegs_make(family, &object, NULL);
 	assert_non_null(pegs);
 	pid_t undertaker = start_burial_that_dwells(&object);
+	struct kk_sitter sitter;
 	assert_int_equal(kk_family_bury(family), 0);
+	/* Somebody answers for the seat; but who sat there is dead. */
 	assert_true(kk_family_alive(family, 2));
+	assert_int_equal(kk_family_sitter(family, 2, &sitter), KK_OK);
+	assert_false(sitter.alive);
 	assert_int_equal(pegs_held(pegs), 1);
 	atomic_store(&pegs->dwell, 0);
 	assert_int_equal(end_of(undertaker), 0);
