@@ -9,6 +9,7 @@
 
 #define HEIR_LIMIT_MS 15000
 #define RUN_LIMIT_MS  500000
+#define RUNS_MAX      3
 
 void killing_reference(struct harness_server *origin)
 {
@@ -98,17 +99,14 @@ static void kill_random_worker(struct harness_program *program, unsigned heirs)
 		kill_with_heirs(program, workers[(size_t)random() % count], heirs);
 }
 
-void killing_run(unsigned photos, unsigned kills, unsigned heirs)
+/* One run, whose results are right whatever happened to it. Returns how many deaths there were. */
+static unsigned long run_and_kill(unsigned photos, unsigned kills, unsigned heirs, const char *to)
 {
-	struct harness_server *origin = origin_start();
-	char *out = harness_path("out");
+	char *out = harness_path("%s", to);
 	struct harness_program *program;
 	struct run run;
 
-	killing_reference(origin);
-	origin_urls(origin, photos, "photo/%u");
-	pipeline_photos("64MiB", "out/{name}.jpg");
-	srandom(1);
+	pipeline_photos("64MiB", harness_text("%s/{name}.jpg", to));
 	program = pipeline_start(RUN_LIMIT_MS);
 	for (unsigned i = 0; i < kills && harness_running(program); i++) {
 		pipeline_wait_outputs(program, out, (size_t)i * photos * 9 / 10 / kills + 1);
@@ -116,12 +114,26 @@ void killing_run(unsigned photos, unsigned kills, unsigned heirs)
 	}
 	run = pipeline_end(program);
 	pipeline_expect(&run, 0, photos, 0);
-	/* The last rounds may come too late, when the others have done the work while an heir was waited for. */
 	printf("%lu deaths\n", run.deaths);
-	if (run.deaths < kills * 9 / 10)
-		fail_msg("only %lu deaths", run.deaths);
 	assert_int_equal(run.in, photos);
 	assert_int_equal(killing_whole(out), photos);
 	assert_int_equal(harness_count_files(out), photos);
+	return run.deaths;
+}
+
+void killing_run(unsigned photos, unsigned kills, unsigned heirs)
+{
+	struct harness_server *origin = origin_start();
+	unsigned long deaths = 0;
+
+	killing_reference(origin);
+	origin_urls(origin, photos, "photo/%u");
+	srandom(1);
+	/* Who kills can come too late, when the others have done the work while he was not run or waited for an heir.
+	 */
+	for (int i = 0; i < RUNS_MAX && deaths < kills * 9 / 10; i++)
+		deaths = run_and_kill(photos, kills, heirs, harness_text("out%d", i));
+	if (deaths < kills * 9 / 10)
+		fail_msg("only %lu deaths", deaths);
 	harness_server_stop(origin);
 }
