@@ -3,9 +3,9 @@
 #include <string.h>
 #include <strings.h>
 
-/* Parts of names, of options and of URLs' query parameters, whose values give access. */
-static const char *const suspects[] = {"sig",    "token",      "key",  "secret", "password",
-                                       "passwd", "credential", "auth", "cookie"};
+/* Parts of names, of options and of URLs' parameters, whose values give access; stages/http/redact.c has them, too. */
+static const char *const suspects[] = {"sig", "token",      "key",  "secret", "passw",
+                                       "pwd", "credential", "auth", "cookie", "policy"};
 
 bool kk_conceal_suspect(const char *name, size_t length)
 {
@@ -19,12 +19,19 @@ bool kk_conceal_suspect(const char *name, size_t length)
 	return false;
 }
 
+/* The first of these characters, or `end`. */
+static char *find(char *at, char *end, const char *any)
+{
+	while (at < end && !strchr(any, *at))
+		at++;
+	return at;
+}
+
 /* name=value&name=value, up to `end` */
-static void cover_query(char *at, const char *end)
+static void cover_parameters(char *at, char *end)
 {
 	while (at < end) {
-		char *next = memchr(at, '&', (size_t)(end - at)), *stop = next ? next : at + (end - at);
-		char *value = memchr(at, '=', (size_t)(stop - at));
+		char *stop = find(at, end, "&;#"), *value = memchr(at, '=', (size_t)(stop - at));
 		if (value && kk_conceal_suspect(at, (size_t)(value - at)))
 			memset(value + 1, '*', (size_t)(stop - value - 1));
 		at = stop + 1;
@@ -34,16 +41,11 @@ static void cover_query(char *at, const char *end)
 /* A URL, from behind its "://". */
 static void cover_url(char *url, char *end)
 {
-	char *authority = url;
+	char *path = find(url, end, "/?#"), *at = memrchr(url, '@', (size_t)(path - url));
 
-	while (authority < end && !strchr("/?#", *authority))
-		authority++;
-	char *at = memrchr(url, '@', (size_t)(authority - url));
 	if (at)
 		memset(url, '*', (size_t)(at - url));
-	char *query = memchr(authority, '?', (size_t)(end - authority));
-	if (query)
-		cover_query(query + 1, end);
+	cover_parameters(find(path, end, "?#"), end);
 }
 
 size_t kk_conceal_urls(char *text, size_t length)
@@ -52,9 +54,7 @@ size_t kk_conceal_urls(char *text, size_t length)
 
 	while ((at = memmem(at, (size_t)(end - at), "://", 3))) {
 		at += 3;
-		char *stop = at;
-		while (stop < end && !strchr(" \t\r\n\"'<>", *stop))
-			stop++;
+		char *stop = find(at, end, " \t\r\n\"'<>");
 		cover_url(at, stop);
 		at = stop;
 	}

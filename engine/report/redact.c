@@ -17,10 +17,11 @@ static void put(struct copy *to, const char *text, size_t length)
 	to->room -= length;
 }
 
-static void put_query(struct copy *to, const char *query)
+/* Of a query, a fragment, or both. */
+static void put_parameters(struct copy *to, const char *query)
 {
 	while (*query) {
-		size_t name = strcspn(query, "=&#"), all = strcspn(query, "&");
+		size_t name = strcspn(query, "=&;#"), all = strcspn(query, "&;#");
 		if (query[name] == '=' && kk_conceal_suspect(query, name)) {
 			put(to, query, name + 1);
 			put(to, "***", 3);
@@ -48,8 +49,8 @@ void kk_redact(const char *key, char *to, size_t size)
 			put(&copy, "***", 3);
 		key = at ? at : host;
 	}
-	size_t path = host ? strcspn(key, "?") : strlen(key);
+	size_t path = host ? strcspn(key, "?#") : strlen(key);
 	put(&copy, key, path);
-	put_query(&copy, key + path);
+	put_parameters(&copy, key + path);
 	*copy.at = 0;
 }

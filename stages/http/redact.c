@@ -6,8 +6,9 @@
 #include <string.h>
 #include <strings.h>
 
-/* Words whose presence in a parameter's name makes its value a secret. */
-static const char *const secrets[] = {"sig", "token", "key", "secret", "passw", "pwd", "credential", "auth", "policy"};
+/* Parts of parameters' names whose values give access; engine/config/conceal.c has them, too. */
+static const char *const secrets[] = {"sig", "token",      "key",  "secret", "passw",
+                                      "pwd", "credential", "auth", "cookie", "policy"};
 
 struct text {
 	char *to;
@@ -37,7 +38,8 @@ static bool is_secret(const char *name, size_t length)
 	return false;
 }
 
-static void append_query(struct text *text, const char *query)
+/* Of a query, a fragment, or both. */
+static void append_parameters(struct text *text, const char *query)
 {
 	while (*query) {
 		size_t name = strcspn(query, "=&#;"), all = strcspn(query, "&#;");
@@ -69,9 +71,8 @@ const char *redact_url(const char *url, char *to, size_t size)
 		append(&text, "***@", 4);
 		authority = at + 1;
 	}
-	query = strcspn(authority, "?");
-	append(&text, authority, query + (authority[query] == '?'));
-	if (authority[query] == '?')
-		append_query(&text, authority + query + 1);
+	query = strcspn(authority, "?#");
+	append(&text, authority, query);
+	append_parameters(&text, authority + query);
 	return to;
 }

@@ -128,7 +128,7 @@ static void test_nearest(void **state)
 static void test_hiding(void **state)
 {
 	static const char *const set[] = {"a.token=sécret", "b=3"};
-	struct kk_diagnostics *diagnostics = about("k: { t: \"sécret\", u: http://m:p@h/?sig=x&y=z }\nlong: 1\n");
+	struct kk_diagnostics *diagnostics = about("k: { t: \"sécret\", u: http://m:p@h/?sig=x&y=z#pwd=q }\nlong: 1\n");
 
 	(void)state;
 	kk_diagnostics_set(diagnostics, set, 2);
@@ -145,7 +145,7 @@ static void test_hiding(void **state)
 	kk_diagnostics_hide_text(diagnostics, "0123456789abcdefghij");
 	kk_diagnostics_hide_text(diagnostics, "b");
 	assert_string_equal(written(diagnostics), "f.yaml:1:19: error: bad http://***@h/?key=*\n"
-	                                          "    1 | k: { t: ********, u: http://***@h/?sig=*&y=z }\n"
+	                                          "    1 | k: { t: ********, u: http://***@h/?sig=*&y=z#pwd=* }\n"
 	                                          "      |                   ^\n"
 	                                          "f.yaml:2:1: error: \"***\" is not it\n"
 	                                          "    2 | long: 1\n"

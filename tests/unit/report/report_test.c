@@ -285,6 +285,8 @@ static void test_secrets_of_keys(void **state)
 	    {"http://h/?x=1&X-Amz-Signature=ab&y=2", "http://h/?x=1&X-Amz-Signature=***&y=2"},
 	    {"http://h/?passwd=ab", "http://h/?passwd=***"},
 	    {"http://h/?session_cookie=ab", "http://h/?session_cookie=***"},
+	    {"http://h/?pwd=ab;Policy=cd#e", "http://h/?pwd=***;Policy=***#e"},
+	    {"http://h/a#x=1&access_token=ab", "http://h/a#x=1&access_token=***"},
 	};
 	char to[100];
 

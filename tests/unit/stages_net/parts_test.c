@@ -207,6 +207,8 @@ static void test_redaction(void **state)
 	    {"http://a@b@h/x@y", "http://***@h/x@y"},
 	    {"http://h/?X-Amz-Signature=abc&x=1&token=z#f", "http://h/?X-Amz-Signature=***&x=1&token=***#f"},
 	    {"http://h/?sig=a;api_key=b", "http://h/?sig=***;api_key=***"},
+	    {"http://h/?cookie=a#token=b", "http://h/?cookie=***#token=***"},
+	    {"http://h/a#x=1&token=b", "http://h/a#x=1&token=***"},
 	    {"user:pass@h/x", "***@h/x"},
 	    {"", ""},
 	};
