@@ -11,12 +11,12 @@ const struct kk_verb kk_verbs[] = {
      .arguments = "[OPTION...] CONFIG",
      .text = "run a pipeline to its end",
      .rows = kk_arguments_run,
-     .help =
-         "Exit status: 0 if every item is done, 1 if some failed, 2 for a wrong command line, 70 for an internal "
-         "error,\n"
-         "74 if a file cannot be written (a full disk), 75 if --limit stopped it early, 78 if the config is wrong.\n"
-         "The first SIGINT or SIGTERM finishes what is under way, the second ends at once; then it dies of the "
-         "first.\n"},
+     .help = "Exit status: 0 if every item is done, 1 if some failed, 2 for a wrong command line, 70 for an internal "
+             "error,\n"
+             "74 if a file of its own cannot be written (a full disk), 75 if --limit stopped it early, 78 if the "
+             "config is wrong.\n"
+             "The first SIGINT or SIGTERM finishes what is under way, the second ends at once; then it dies of the "
+             "first.\n"},
     {.name = "validate",
      .run = kk_cli_validate,
      .arguments = "[--set PATH=VALUE] CONFIG...",
@@ -29,7 +29,7 @@ const struct kk_verb kk_verbs[] = {
      .arguments = "[DIR]",
      .text = "write a first config that runs",
      .rows = kk_arguments_none,
-     .help = "Writes kakehi.yaml and a list for it into DIR, or here; a file that is there already is left alone.\n"},
+     .help = "Writes kakehi.yaml and an item for it into DIR, or here; a file that is there already is left alone.\n"},
     {.name = "config",
      .run = kk_cli_config,
      .arguments = "[--set PATH=VALUE] CONFIG",
