@@ -232,7 +232,7 @@ void kk_executor_close(struct kk_executor *executor)
 {
 	if (!executor)
 		return;
-	struct kk_family *family = executor->object.family;
+	const struct kk_object object = executor->object;
 	const bool owner = executor->owner, own_family = executor->own_family;
 	if (owner)
 		(void)kk_executor_shutdown(executor, true, false);
@@ -248,11 +248,12 @@ void kk_executor_close(struct kk_executor *executor)
 	empty_handle(executor);
 	executor->closed = true;
 	bool last = executor->futures == 0;
+	/* From here on whoever frees the last future frees the handle. */
 	pthread_mutex_unlock(&executor->lock);
 	if (owner)
-		(void)kk_object_destroy(&executor->object);
+		(void)kk_object_destroy(&object);
 	if (own_family)
-		kk_family_close(family);
+		kk_family_close(object.family);
 	if (last)
 		executor_free(executor);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kk_executor and kk_future, with processes or (THREADS) threads as workers: what both have in common. */
+#include "executor/handle.h"
 #include "harness.h"
 #include <kakehi/cpus.h>
 #include <kakehi/executor.h>
@@ -7,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -346,6 +348,30 @@ static void test_free_at_once(void **state)
 		kk_future_free(submit(executor, count_up, NULL, 0));
 	kk_executor_close(executor);
 	assert_int_equal(atomic_load(counter), 50);
+}
+
+static void *free_when_closed(void *arg)
+{
+	struct kk_future *future = arg;
+	while (!atomic_load(&future->executor->closed))
+		sched_yield();
+	kk_future_free(future);
+	return NULL;
+}
+
+/* The last future outlives its executor, as it should, and takes the handle with it: while that is still closing. */
+static void test_free_while_closing(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		struct kk_executor *executor = make(NULL);
+		struct kk_future *future = submit_long(executor, square, 2);
+		pthread_t thread;
+		assert_int_equal(result_long(future), 4);
+		assert_int_equal(pthread_create(&thread, NULL, free_when_closed, future), 0);
+		kk_executor_close(executor);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+	}
 }
 
 /* ---- callbacks */
@@ -1079,6 +1105,7 @@ static const struct CMUnitTest tests[] = {
     TEST(test_timeout),
     TEST(test_states),
     TEST(test_free_at_once),
+    TEST(test_free_while_closing),
     TEST(test_callback),
     TEST(test_callback_order),
     TEST(test_callback_submits),
