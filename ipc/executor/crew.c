@@ -18,6 +18,7 @@ enum { STILLBORN_MAX = 3, NAME_BYTES = 32 };
 #define DELAY_FIRST_NS INT64_C(100000000)
 #define DELAY_LAST_NS  INT64_C(5000000000)
 #define QUICK_NS       INT64_C(1000000000)
+#define WORD_MS        1000 /* for the server to say how a worker has ended */
 
 struct hand {
 	struct crew *crew;
@@ -33,7 +34,7 @@ struct crew {
 	struct kk_executor *executor;
 	unsigned count;
 	struct kk_process_server *server;
-	bool own_server;
+	bool own_server, silent; /* silent: it did not say how the last worker ended, as one that is stopped */
 	char name[NAME_BYTES];
 	int bell; /* eventfd: something has changed for the warden */
 	bool has_warden;
@@ -133,7 +134,8 @@ static void plan_successor(struct hand *hand, enum post_state state, const struc
 			return;
 		}
 		snprintf(text, sizeof(text), "workers end before they are ready: %s",
-		         kk_process_obituary(end, how, sizeof(how)));
+		         crew->silent ? "their fork server does not say how"
+		                      : kk_process_obituary(end, how, sizeof(how)));
 		break_down(crew->executor, text);
 		return;
 	default:
@@ -147,18 +149,20 @@ static void plan_successor(struct hand *hand, enum post_state state, const struc
 		hand->due_ns = now + delay_after(hand->quick - 2);
 }
 
-/* It has ended; how, its server says, unless that is stopped. Of an executor that is, nobody needs to know. */
-static void bury_worker(struct hand *hand, bool asks)
+/* It has ended; how, its server says, unless that is stopped: then nobody knows. Only one of several waits for that. */
+static void bury_worker(struct hand *hand)
 {
-	struct kk_executor *executor = hand->crew->executor;
+	struct crew *crew = hand->crew;
+	struct kk_executor *executor = crew->executor;
 	struct post *post = executor_post(executor->memory, hand->post);
-	struct kk_process_end end = {.signal = SIGKILL};
-	if (kk_process_wait(hand->process, 0, &end) < 0 && asks)
-		return;
+	struct kk_process_end end = {0};
+	int rc = kk_process_wait(hand->process, crew->silent ? 0 : WORD_MS, &end);
+	crew->silent = rc == KK_ERR_TIMEOUT;
 	enum post_state state = (enum post_state)atomic_load(&post->state);
 	atomic_store(&post->pid, 0);
 	atomic_store(&post->state, POST_EMPTY);
-	record_end(executor, hand, pack_end(&end));
+	if (rc == KK_OK)
+		record_end(executor, hand, pack_end(&end));
 	kk_process_free(hand->process);
 	hand->process = NULL;
 	if (executor_state(executor->memory) < EXECUTOR_STOPPED)
@@ -189,8 +193,10 @@ static void start_worker(struct hand *hand)
 	hand->done_before = atomic_load(&post->done);
 	atomic_store(&post->state, POST_STARTING);
 	hand->process = kk_process_spawn(&spec, &error);
-	if (hand->process)
+	if (hand->process) {
+		crew->silent = false;
 		return;
+	}
 	atomic_store(&post->state, POST_EMPTY);
 	if (error.code == KK_ERR_DIED || ++crew->stillborn >= STILLBORN_MAX) {
 		kk_error_wrap(&error, "cannot start a worker");
@@ -236,11 +242,9 @@ static void kill_all(struct crew *crew)
 static void await_change(struct crew *crew, struct pollfd *polled, int timeout_ms)
 {
 	uint64_t rung;
-	bool asks = executor_state(crew->executor->memory) < EXECUTOR_STOPPED;
 	for (unsigned i = 0; i < crew->count; i++) {
 		struct kk_process *process = crew->hand[i].process;
-		int fd = !process ? -1 : asks ? kk_process_sentinel(process) : kk_process_pidfd(process);
-		polled[i] = (struct pollfd){.fd = fd, .events = POLLIN};
+		polled[i] = (struct pollfd){.fd = process ? kk_process_pidfd(process) : -1, .events = POLLIN};
 	}
 	polled[crew->count] = (struct pollfd){.fd = crew->bell, .events = POLLIN};
 	if (poll(polled, crew->count + 1, timeout_ms) <= 0)
@@ -250,7 +254,7 @@ static void await_change(struct crew *crew, struct pollfd *polled, int timeout_m
 	}
 	for (unsigned i = 0; i < crew->count; i++) {
 		if (polled[i].revents)
-			bury_worker(&crew->hand[i], asks);
+			bury_worker(&crew->hand[i]);
 	}
 }
 

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A fork server that is stopped (SIGSTOP): nobody waits for it without a limit. */
+#include "asleep.h"
 #include "ways.h"
 #include <fcntl.h>
 #include <kakehi/executor.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum { ANSWER_MS = 10000, LONG_MS = 20000, ASKERS = 3 };
@@ -117,6 +121,80 @@ static void test_an_executor_beside_a_stopped_server(void **state)
 	an_executor_ends(false);
 }
 
+/* Of all processes. */
+static struct {
+	_Atomic int runs, goes_on; /* the task */
+	_Atomic pid_t closer;
+} * shared;
+
+static int run_until_told(struct kk_call *call)
+{
+	atomic_store(&shared->runs, 1);
+	while (!atomic_load(&shared->goes_on))
+		sched_yield();
+	if (*(const int *)call->args)
+		kk_process_raise(*(const int *)call->args);
+	return 0;
+}
+KK_FUNCTION(run_until_told)
+
+static void *shut_down(void *executor)
+{
+	atomic_store(&shared->closer, gettid());
+	return (void *)(intptr_t)kk_executor_shutdown(executor, true, false);
+}
+
+static bool is_running(void *unused)
+{
+	(void)unused;
+	return atomic_load(&shared->runs);
+}
+
+static bool is_waited_for(void *unused)
+{
+	(void)unused;
+	return asleep(atomic_load(&shared->closer));
+}
+
+/* Somebody waits for its last task, of which the worker dies (`signal`) or not. */
+static void an_executor_ends_after(int signal, int code, const char *text)
+{
+	struct kk_error error = {0};
+	pthread_t closer;
+	void *closed;
+
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(shared != MAP_FAILED);
+	way_use(BY_FORKED_SERVER);
+	const struct kk_executor_spec spec = {.workers = 1, .server = way_server()};
+	struct kk_executor *executor = kk_executor_create(NULL, &spec, &error);
+	assert_non_null(executor);
+	struct kk_future *future = kk_executor_submit(executor, run_until_told, &signal, sizeof(signal), -1, &error);
+	assert_true(harness_wait_until(is_running, NULL, LONG_MS));
+	kill(kk_process_server_pid(way_server()), SIGSTOP);
+	assert_int_equal(pthread_create(&closer, NULL, shut_down, executor), 0);
+	assert_true(harness_wait_until(is_waited_for, NULL, LONG_MS));
+	atomic_store(&shared->goes_on, 1);
+	assert_int_equal(pthread_join(closer, &closed), 0);
+	assert_int_equal((intptr_t)closed, KK_OK);
+	assert_int_equal(kk_future_result(future, LONG_MS, NULL, NULL, &error), code);
+	assert_string_equal(error.text, text);
+	kk_future_free(future);
+	kk_executor_close(executor);
+	kill(kk_process_server_pid(way_server()), SIGCONT);
+	way_done();
+	munmap(shared, sizeof(*shared));
+	assert_int_equal(harness_wait_orphans(LONG_MS), 0);
+}
+
+/* Nobody says of what the worker died, so nobody is told anything but that. */
+static void test_the_last_task_beside_a_stopped_server(void **state)
+{
+	(void)state;
+	an_executor_ends_after(0, KK_OK, "");
+	an_executor_ends_after(SIGUSR1, KK_ERR_DIED, "its worker died");
+}
+
 /* A parent that ends joins what has ended, though nobody says how, and ends the others. */
 static int exit_beside_it(void)
 {
@@ -146,6 +224,7 @@ static void test_an_exit_beside_a_stopped_server(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_nobody_waits_for_a_stopped_server),
     cmocka_unit_test(test_an_executor_beside_a_stopped_server),
+    cmocka_unit_test(test_the_last_task_beside_a_stopped_server),
     cmocka_unit_test(test_an_exit_beside_a_stopped_server),
 };
 
