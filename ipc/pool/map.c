@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct kk_pool_map {
 	size_t count, chunk, chunks;
@@ -14,6 +15,7 @@ struct kk_pool_map {
 	_Atomic bool told;
 	void (*callback)(struct kk_pool_map *map, void *arg);
 	void *arg;
+	pid_t hearer; /* whose callback it is: a forked child is told nothing */
 };
 
 static size_t chunk_items(const struct kk_pool_map *map, size_t number)
@@ -85,13 +87,14 @@ void kk_pool_map_free(struct kk_pool_map *map)
 {
 	if (!map)
 		return;
+	bool hears = map->callback && map->hearer == getpid();
 	for (size_t i = 0; i < map->chunks && map->future[i]; i++) {
 		(void)kk_future_cancel(map->future[i]);
 		/* Its callbacks speak of us. */
-		if (map->callback)
+		if (hears)
 			(void)kk_future_exception(map->future[i], -1, NULL, NULL);
 	}
-	if (map->callback)
+	if (hears)
 		await_told(map);
 	for (size_t i = 0; i < map->chunks && map->future[i]; i++)
 		kk_future_free(map->future[i]);
@@ -119,6 +122,7 @@ int kk_pool_map_on_done(struct kk_pool_map *map, void (*callback)(struct kk_pool
 		return KK_ERR_EXISTS;
 	map->callback = callback;
 	map->arg = arg;
+	map->hearer = getpid();
 	/* One more than there are chunks, so that it is not over before all were added. */
 	atomic_store(&map->open, map->chunks + 1);
 	for (size_t i = 0; i < map->chunks; i++) {

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef THREADS
@@ -324,6 +325,27 @@ static void test_map_callback(void **state)
 	end(pool);
 }
 
+/* A forked child hears nothing of it, and does not wait for that. */
+static void test_map_free_in_a_child(void **state)
+{
+	(void)state;
+	struct kk_pool *pool = make(2);
+	int successful, status, times = 1;
+	struct kk_pool_map *map = kk_pool_map_async(pool, pass_gate, "ab", 1, 2, 1, NULL);
+	assert_int_equal(kk_pool_map_on_done(map, on_map, &successful), KK_OK);
+	pid_t child = fork();
+	if (child == 0) {
+		kk_pool_map_free(map);
+		_exit(3);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+	let_go_on(2);
+	assert_true(harness_wait_until(map_told, &times, 10000));
+	kk_pool_map_free(map);
+	end(pool);
+}
+
 /* ---- imap */
 
 static void test_imap(void **state)
@@ -473,10 +495,21 @@ static void test_many_pools(void **state)
 #define TEST(test) cmocka_unit_test_setup_teardown(test, open_gate, close_gate)
 
 static const struct CMUnitTest tests[] = {
-    TEST(test_apply),     TEST(test_apply_async),     TEST(test_apply_async_timeout),
-    TEST(test_map),       TEST(test_starmap),         TEST(test_map_chunks),
-    TEST(test_map_fails), TEST(test_map_timeout),     TEST(test_map_callback),
-    TEST(test_imap),      TEST(test_imap_fails),      TEST(test_invalid),
-    TEST(test_terminate), TEST(test_worker_lifetime), TEST(test_many_pools),
+    TEST(test_apply),
+    TEST(test_apply_async),
+    TEST(test_apply_async_timeout),
+    TEST(test_map),
+    TEST(test_starmap),
+    TEST(test_map_chunks),
+    TEST(test_map_fails),
+    TEST(test_map_timeout),
+    TEST(test_map_callback),
+    TEST(test_map_free_in_a_child),
+    TEST(test_imap),
+    TEST(test_imap_fails),
+    TEST(test_invalid),
+    TEST(test_terminate),
+    TEST(test_worker_lifetime),
+    TEST(test_many_pools),
 };
 HARNESS_MAIN(tests)
