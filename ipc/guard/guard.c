@@ -11,12 +11,12 @@ enum { LOOKS = 100 };
 
 static bool look_awake(struct kk_guard *guard, unsigned seat)
 {
-	int looks = kk_spin_pays() ? LOOKS : 1;
+	int looks = kk_spin_pays() ? LOOKS : 0;
 	for (int i = 0; i < looks; i++) {
+		kk_relax();
 		/* relaxed: the CAS decides. */
 		if (atomic_load_explicit(&guard->owner, memory_order_relaxed) == 0 && kk_guard_try(guard, seat))
 			return true;
-		kk_relax();
 	}
 	return false;
 }
@@ -35,7 +35,7 @@ int kk_guard_take(struct kk_family *family, struct kk_guard *guard, unsigned sea
 {
 	unsigned round = 0;
 	int rc = KK_OK;
-	if (look_awake(guard, seat))
+	if (kk_guard_try(guard, seat) || look_awake(guard, seat))
 		return KK_OK;
 	while (!kk_guard_try(guard, seat)) {
 		if (rc < 0)
