@@ -34,7 +34,7 @@ struct crew {
 	struct kk_executor *executor;
 	unsigned count;
 	struct kk_process_server *server;
-	bool own_server, silent; /* silent: it did not say how the last worker ended, as one that is stopped */
+	bool own_server, silent; /* silent: it did not answer the last time, as one that is stopped */
 	char name[NAME_BYTES];
 	int bell; /* eventfd: something has changed for the warden */
 	bool has_warden;
@@ -197,6 +197,7 @@ static void start_worker(struct hand *hand)
 		crew->silent = false;
 		return;
 	}
+	crew->silent = error.code == KK_ERR_TIMEOUT;
 	atomic_store(&post->state, POST_EMPTY);
 	if (error.code == KK_ERR_DIED || ++crew->stillborn >= STILLBORN_MAX) {
 		kk_error_wrap(&error, "cannot start a worker");
@@ -205,16 +206,20 @@ static void start_worker(struct hand *hand)
 	hand->due_ns = hand->started_ns + delay_after(crew->stillborn);
 }
 
-/* Starts those that are due; returns in how many milliseconds the next one is, -1: none. */
+/* Starts those that are due; returns in how many milliseconds the next one is, -1: none. A server that does not answer
+ * is asked for one only. */
 static int start_due(struct crew *crew)
 {
 	int64_t now = kk_family_now(), next = INT64_MAX;
+	bool in_vain = false;
 	for (unsigned i = 0; i < crew->count; i++) {
 		struct hand *hand = &crew->hand[i];
 		if (hand->process || executor_state(crew->executor->memory) >= EXECUTOR_STOPPED)
 			continue;
-		if (hand->due_ns <= now)
+		if (hand->due_ns <= now && !in_vain) {
 			start_worker(hand);
+			in_vain = !hand->process && crew->silent;
+		}
 		if (!hand->process && hand->due_ns < next)
 			next = hand->due_ns;
 	}

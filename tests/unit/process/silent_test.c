@@ -42,12 +42,36 @@ static void *ask(void *fd)
 	return (void *)(intptr_t)error.code;
 }
 
+static int three(struct kk_call *call)
+{
+	(void)call;
+	return kk_call_return(call, "3", 1);
+}
+KK_FUNCTION(three)
+
+static void *create(void *unused)
+{
+	const struct kk_executor_spec spec = {.workers = 3, .server = way_server()};
+
+	(void)unused;
+	return kk_executor_create(NULL, &spec, NULL);
+}
+
+static void executes(struct kk_executor *executor)
+{
+	struct kk_error error = {0};
+	struct kk_future *future = kk_executor_submit(executor, three, NULL, 0, -1, &error);
+
+	assert_int_equal(kk_future_result(future, LONG_MS, NULL, NULL, &error), KK_OK);
+	kk_future_free(future);
+}
+
 /* Several that ask at the same time do not wait for each other; what they asked for is never done. */
 static void nobody_waits_for_it(enum way way)
 {
-	pthread_t askers[ASKERS];
+	pthread_t askers[ASKERS], creator;
 	struct kk_error error = {0};
-	void *code;
+	void *code, *executor;
 	int ends[2];
 
 	way_use(way);
@@ -59,6 +83,7 @@ static void nobody_waits_for_it(enum way way)
 	uint64_t began_ms = harness_now_ms();
 	for (int i = 0; i < ASKERS; i++)
 		assert_int_equal(pthread_create(&askers[i], NULL, ask, &ends[1]), 0);
+	assert_int_equal(pthread_create(&creator, NULL, create, NULL), 0);
 	assert_null(way_try((struct kk_process_spec){.call = speak}, &error));
 	assert_int_equal(error.code, KK_ERR_TIMEOUT);
 	assert_string_equal(
@@ -67,6 +92,7 @@ static void nobody_waits_for_it(enum way way)
 		assert_int_equal(pthread_join(askers[i], &code), 0);
 		assert_int_equal((intptr_t)code, KK_ERR_TIMEOUT);
 	}
+	assert_int_equal(pthread_join(creator, &executor), 0);
 	assert_in_range(harness_now_ms() - began_ms, ANSWER_MS - 100, 2 * ANSWER_MS);
 	kill(server, SIGCONT);
 	/* Again it is good for what is asked now. */
@@ -76,6 +102,10 @@ static void nobody_waits_for_it(enum way way)
 	close(ends[1]);
 	assert_string_equal(way_read(ends[0]), "here");
 	close(ends[0]);
+	/* So is an executor of three workers that nobody has waited for either. */
+	assert_non_null(executor);
+	executes(executor);
+	kk_executor_close(executor);
 	way_done();
 	assert_int_equal(harness_wait_orphans(LONG_MS), 0);
 }
@@ -86,13 +116,6 @@ static void test_nobody_waits_for_a_stopped_server(void **state)
 	nobody_waits_for_it(BY_FORKED_SERVER);
 }
 
-static int three(struct kk_call *call)
-{
-	(void)call;
-	return kk_call_return(call, "3", 1);
-}
-KK_FUNCTION(three)
-
 /* Its workers go, and so does it. */
 static void an_executor_ends(bool terminate)
 {
@@ -102,9 +125,7 @@ static void an_executor_ends(bool terminate)
 	const struct kk_executor_spec spec = {.workers = 2, .server = way_server()};
 	struct kk_executor *executor = kk_executor_create(NULL, &spec, &error);
 	assert_non_null(executor);
-	struct kk_future *future = kk_executor_submit(executor, three, NULL, 0, -1, &error);
-	assert_int_equal(kk_future_result(future, LONG_MS, NULL, NULL, &error), KK_OK);
-	kk_future_free(future);
+	executes(executor);
 	kill(kk_process_server_pid(way_server()), SIGSTOP);
 	if (terminate)
 		assert_int_equal(kk_executor_terminate(executor), KK_OK);
