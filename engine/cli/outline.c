@@ -102,7 +102,8 @@ static void put_memory(const struct kk_plan *plan, FILE *to)
 
 	kk_budget_count(plan, &kk_build_sizes, &budget);
 	fprintf(to, "memory: %s\n", kk_quantity_size_text(plan->memory, text, sizeof(text)));
-	fprintf(to, "  %9.1f MiB  rings, item headers, counters\n", mib(budget.control + budget.counters));
+	fprintf(to, "  %9.1f MiB  rings, item headers, shared objects, counters\n",
+	        mib(budget.control + budget.counters));
 	fprintf(to, "  %9.1f MiB  arenas\n", mib(budget.arenas));
 	fprintf(to, "  %9.1f MiB  heaps, the recorder's included\n", mib(budget.heaps));
 	fprintf(to, "  %9.1f MiB  left over\n", mib(plan->memory - budget.total));

@@ -182,6 +182,6 @@ void kk_budget_notes(const struct kk_plan *plan, const char *texts, const struct
 			                               : "limits and memory of ",
 			                name);
 	}
-	used = add_note(to, size, used, budget.control + budget.counters, "rings and item headers", "");
+	used = add_note(to, size, used, budget.control + budget.counters, "rings, item headers, shared objects", "");
 	add_note(to, size, used, KK_BUDGET_RECORDER_BYTES, "the recorder's heap", "");
 }
