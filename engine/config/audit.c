@@ -267,12 +267,26 @@ static void look_words(const struct audit *audit, const struct given *given)
 		kk_name_each(given->text, look_word, &words);
 }
 
-/* The pattern without what changes nothing. */
-static const char *plain(const char *pattern)
+/* Where a path's next component begins: more slashes and "./" change nothing. */
+static const char *component(const char *at)
 {
-	while (strncmp(pattern, "./", 2) == 0)
-		pattern += 2 + strspn(pattern + 2, "/");
-	return pattern;
+	while (*at == '/' || (at[0] == '.' && at[1] == '/'))
+		at++;
+	return at;
+}
+
+/* Do two patterns of outputs' names name the same? */
+static bool same_names(const char *one, const char *other)
+{
+	if (strstr(one, "://") || (*one == '/') != (*other == '/'))
+		return strcmp(one, other) == 0;
+	do {
+		one = component(one);
+		other = component(other);
+		while (*one == *other && *one && *one != '/')
+			one++, other++;
+	} while (*one == '/' && *other == '/');
+	return *one == *other;
 }
 
 static const char *other_pattern(const struct kk_config_stage *stage, const struct kk_option *row)
@@ -309,7 +323,7 @@ static void look_twin(const struct audit *audit, const struct given *given)
 
 	for (const struct kk_config_stage *stage = config->stages; stage < given->stage; stage++) {
 		const char *other = other_pattern(stage, given->row);
-		if (!other || stage->stage != given->stage->stage || strcmp(plain(other), plain(given->text)) != 0 ||
+		if (!other || stage->stage != given->stage->stage || !same_names(other, given->text) ||
 		    (stage->when.text && given->stage->when.text))
 			continue;
 		kk_diagnostic_error(audit->diagnostics, given->place, NULL,
