@@ -77,8 +77,8 @@ static void converse(void)
 	                          .array = kk_array_ref(array),
 	                          .memory = kk_memory_ref(memory),
 	                          .list = kk_shareable_ref(list)};
-	struct kk_process *child = way_start((struct kk_process_spec){
-	    .call = serve, .args = &refs, .args_bytes = sizeof(refs), .family = family});
+	struct kk_process *child = way_start(
+	    (struct kk_process_spec){.call = serve, .args = &refs, .args_bytes = sizeof(refs), .family = family});
 	/* As Python's programs do, often before the child has begun. */
 	kk_connection_close(end[1]);
 	char text[32];
